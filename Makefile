@@ -1,0 +1,61 @@
+# Lambent. `make help` lists what there is; README.md says which two to start with.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+CLUSTER_RUN := python3 -m cluster
+
+.PHONY: help demo test check lint types fast venv up down status e2e dev bench lock
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+demo: up ## Set everything up, call a function from zero, watch it go back to zero
+	@python3 examples/run_demo.py
+
+test: check up e2e ## Set everything up and run every test
+
+check: lint types fast ## Lint, types and the tests that need no cluster
+
+lint: venv ## ruff
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types: venv ## mypy, strict
+	MYPYPATH=operator $(PYTHON) -m mypy -p lambent
+	MYPYPATH=runtime-images/shim $(PYTHON) -m mypy -p lambent_shim
+	MYPYPATH=runtime-images/python $(PYTHON) -m mypy -p lambent_runtime
+	$(PYTHON) -m mypy -p cluster -p bench
+
+fast: venv ## Unit, property, contract and component tests
+	$(PYTHON) -m pytest tests/unit tests/property tests/contract tests/component
+
+e2e: venv ## End-to-end tests on the cluster that `make up` made
+	$(PYTHON) -m pytest tests/e2e
+
+venv: .venv/ready ## The virtual environment of tests and tools
+
+.venv/ready: requirements/test.lock
+	@echo "==> virtual environment (.venv)"
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv; } \
+	  || { echo "python3 has no venv module: install python3-venv (Debian: apt-get install python3-venv)"; exit 1; }
+	@python3 -m venv --clear .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/test.lock
+	@touch $@
+
+up: ## Bring up a kind cluster with Lambent on it (CLUSTER=existing: your own kubeconfig; NODES=3: several nodes)
+	@$(CLUSTER_RUN) up
+
+down: ## Take all of it away
+	@$(CLUSTER_RUN) down
+
+status: ## What is up
+	@$(CLUSTER_RUN) status
+
+dev: venv ## Serve the functions of FUNCTIONS (default examples/) by local processes: no cluster, no root
+	@PYTHONPATH=operator $(PYTHON) -m lambent dev $(or $(FUNCTIONS),examples)
+
+bench: venv up ## Measure, beside other servers; writes bench/out/
+	@$(PYTHON) -m bench
+
+lock: venv ## Resolve requirements/*.in into hashed lock files
+	@bash requirements/lock

@@ -1,0 +1,1 @@
+"""Benchmarks on the cluster of `make up`, side by side with other servers; started by `make bench`."""

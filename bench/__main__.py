@@ -1,0 +1,69 @@
+"""`make bench`: measure everything on the cluster of `make up`, print the table, write bench/out/."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+
+from bench import burst, cold_start, kube, memory, plot, warm
+from bench.load import Call, ensure_wrk
+from bench.report import Result, format_table, write_results
+
+OUT = kube.ROOT / "bench" / "out"
+MEASURES = ("memory", "cold", "burst", "warm", "up")
+
+
+def _up_times() -> list[Result]:
+    """How long `make up` took, as it recorded itself."""
+    try:
+        times = json.loads((kube.STATE / "times.json").read_text())
+    except FileNotFoundError:
+        return []
+    built = times.get("upBuiltSeconds")
+    scratch = times.get("upFromNothingSeconds")
+    results = [Result("make up, all built", built, "s", "lower", 75, 45)] if built else []
+    return results + ([Result("make up, from nothing", scratch / 60, "min", "lower", 15, 9)] if scratch else [])
+
+
+def main() -> int:
+    """Run the measures asked for; 1 if a target was missed."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", choices=MEASURES, action="append", help="measure only this (may be given several times)")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs, for a first look")
+    arguments = parser.parse_args()
+    wanted = arguments.only or MEASURES
+    ensure_wrk()
+    subprocess.run(["python3", "-m", "cluster", "image", "lambent/bench-peers:dev", "bench/peers/Dockerfile"], check=True, cwd=kube.ROOT)
+    kube.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": kube.NAMESPACE}}))
+    results: list[Result] = []
+    calls: list[Call] = []
+    loads: warm.Loads = {}
+    try:
+        if "memory" in wanted:
+            results += memory.measure("at rest")
+        if "cold" in wanted:
+            figures, calls = cold_start.measure(5 if arguments.quick else 20)
+            results += figures
+        if "burst" in wanted:
+            results += burst.measure(50, 20)
+        if "warm" in wanted:
+            figures, loads = warm.measure(*((1, 3) if arguments.quick else (3, 6)))
+            results += figures + memory.measure("loaded") + memory.measure_pod("warm1") + memory.measure_pod("warm4")
+        if "up" in wanted:
+            results += _up_times()
+    finally:
+        kube.kubectl("delete", "namespace", kube.NAMESPACE, "--wait=false")
+    write_results(results, OUT)
+    plot.draw(calls, loads, OUT / "bench.png")
+    print(format_table(results))
+    print(f"\nwritten: {OUT.relative_to(kube.ROOT)}/results.json, table.md, bench.png")
+    return int(any(result.verdict() == "missed" for result in results))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except kube.BenchError as error:
+        sys.exit(f"bench: {error}")

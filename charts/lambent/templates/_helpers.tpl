@@ -1,0 +1,143 @@
+{{/* The names are fixed, not derived from the release: the parts find each other by them, and one cluster runs one Lambent. */}}
+
+{{- define "lambent.labels" -}}
+{{ include "lambent.selector" . }}
+app.kubernetes.io/version: {{ .context.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: lambent
+app.kubernetes.io/managed-by: {{ .context.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .context.Chart.Name .context.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "lambent.selector" -}}
+app.kubernetes.io/name: lambent
+app.kubernetes.io/instance: {{ .context.Release.Name }}
+app.kubernetes.io/component: {{ .role }}
+{{- end }}
+
+{{- define "lambent.metadata" -}}
+name: lambent-{{ .role }}
+namespace: {{ .context.Release.Namespace }}
+labels:
+  {{- include "lambent.labels" . | nindent 2 }}
+{{- end }}
+
+{{- define "lambent.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{/* One JSON object: runtime name to {image, pullPolicy}. A custom resource's `runtime` is looked up in it. */}}
+{{- define "lambent.runtimes" -}}
+{{- $runtimes := dict -}}
+{{- range $name, $runtime := .Values.runtimes -}}
+{{- $tag := $runtime.tag | default $.Chart.AppVersion -}}
+{{- $_ := set $runtimes $name (dict "image" (printf "%s:%s" $runtime.image $tag) "pullPolicy" ($runtime.pullPolicy | default "IfNotPresent")) -}}
+{{- end -}}
+{{ $runtimes | toJson }}
+{{- end }}
+
+{{/* What every control-plane pod has in common around its container. */}}
+{{- define "lambent.pod" -}}
+{{- $values := index .context.Values .role -}}
+serviceAccountName: lambent-{{ .role }}
+enableServiceLinks: false
+{{- with .context.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .context.Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+topologySpreadConstraints:
+  {{- range tuple "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "lambent.selector" $ | nindent 8 }}
+  {{- end }}
+{{- end }}
+
+{{- define "lambent.container" -}}
+{{- $values := index .context.Values .role -}}
+- name: {{ .role }}
+  image: {{ include "lambent.image" .context | quote }}
+  imagePullPolicy: {{ .context.Values.image.pullPolicy }}
+  args: [{{ .role }}]
+  resources:
+    {{- toYaml $values.resources | nindent 4 }}
+  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    capabilities: {drop: [ALL]}
+  terminationMessagePolicy: FallbackToLogsOnError
+  startupProbe:
+    httpGet: {path: /healthz, port: health}
+    periodSeconds: 1
+    failureThreshold: 60
+  livenessProbe:
+    httpGet: {path: /healthz, port: health}
+    periodSeconds: 10
+    timeoutSeconds: 5
+    failureThreshold: 3
+  readinessProbe:
+    httpGet: {path: /readyz, port: health}
+    periodSeconds: 2
+    timeoutSeconds: 2
+    failureThreshold: 2
+{{- end }}
+
+{{/* Environment that every role reads. */}}
+{{- define "lambent.environment" -}}
+- name: LAMBENT_LOG_LEVEL
+  value: {{ .Values.log.level | quote }}
+- name: LAMBENT_LOG_FORMAT
+  value: {{ .Values.log.format | quote }}
+- name: LAMBENT_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- name: LAMBENT_POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+{{- end }}
+
+{{/* DNS and the API server: what every role may reach. Policies apply after Services are resolved, so ports are those of the backends. */}}
+{{- define "lambent.egress" -}}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+    - {port: 5353, protocol: UDP}
+    - {port: 5353, protocol: TCP}
+- ports:
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+{{- end }}
+
+{{- define "lambent.disruptionBudget" -}}
+{{- $values := index .context.Values .role -}}
+{{- if and .context.Values.podDisruptionBudgets (gt (int $values.replicas) 1) -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  {{- include "lambent.metadata" . | nindent 2 }}
+spec:
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "lambent.selector" . | nindent 6 }}
+{{- end }}
+{{- end }}

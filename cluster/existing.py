@@ -1,0 +1,3 @@
+"""placeholder"""
+from cluster.settings import Settings
+def up(settings: Settings) -> None: ...

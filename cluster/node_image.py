@@ -1,0 +1,95 @@
+"""The kind node image: the usual one where it can be pulled, else one made from package registries alone."""
+
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import debian, versions
+from cluster.command import output, run
+from cluster.content import content_key
+from cluster.engine import Engine
+from cluster.go_build import MODULES, NODE_PROGRAMS, architecture, build
+from cluster.locks import held
+from cluster.progress import step
+from cluster.registry import Registry, has_image
+from cluster.settings import Settings
+
+PACKAGES = (
+    "containerd", "runc", "containernetworking-plugins", "iptables", "nftables", "conntrack", "iproute2", "procps",
+    "mount", "util-linux", "kmod", "ethtool", "socat", "ca-certificates",
+)
+_HERE = Path(__file__).parent
+_TARGETS = {"etcd": "etcd", "coredns": "coredns", "pause": "pause"}
+
+
+@dataclass(frozen=True)
+class NodeImage:
+    """What `kind create cluster` is given."""
+
+    name: str
+    own: bool
+    """Made here: without systemd and without a network plugin of its own."""
+
+
+def own_name() -> str:
+    """Named by all that goes into it."""
+    key = content_key(MODULES, _HERE / "node", _HERE / "images", Path(__file__), Path(versions.__file__), ",".join(PACKAGES), debian.trust_key())
+    return f"lambent/node:{versions.KUBERNETES}-{key}"
+
+
+def ensure(settings: Settings, engine: Engine, registry: Registry) -> NodeImage:
+    """A node image that the engine has."""
+    name = own_name()
+    if has_image(engine, name):
+        return NodeImage(name, own=True)
+    if registry.pull(versions.USUAL_NODE_IMAGE):
+        return NodeImage(versions.USUAL_NODE_IMAGE, own=False)
+    with held(settings.cache / "locks" / "node-image", "the node image's build"):
+        if not has_image(engine, name):
+            _build(settings, engine, name)
+    return NodeImage(name, own=True)
+
+
+def target_of(image: str) -> str:
+    """Which target of Dockerfile.control-plane stands for an image that kubeadm names."""
+    return _TARGETS.get(image.rpartition("/")[2].partition(":")[0], "kube")
+
+
+def _build(settings: Settings, engine: Engine, name: str) -> None:
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        compiling = pool.submit(build, settings, NODE_PROGRAMS, system="linux")
+        tar = debian.root_tar(settings, "node", PACKAGES)
+        programs = compiling.result()
+    with step(f"building the node image {name}", "the container engine"), tempfile.TemporaryDirectory(dir=settings.cache) as folder:
+        _assemble(settings, engine, name, tar, programs, Path(folder))
+
+
+def _assemble(settings: Settings, engine: Engine, name: str, tar: Path, programs: dict[str, Path], context: Path) -> None:
+    log = settings.logs / "node-image.log"
+    root = f"lambent/node-root:{tar.stem}"
+
+    def docker(*arguments: str | Path) -> None:
+        run([engine.client, *arguments], log=log, env=engine.env)
+
+    docker("import", tar, root)
+    for program, path in programs.items():
+        shutil.copy(path, context / program)
+    shutil.copytree(_HERE / "node", context / "node")
+    listed = output([programs["kube"], "kubeadm", "config", "images", "list", "--kubernetes-version", versions.KUBERNETES])
+    images = listed.split()
+    for image in images:
+        docker("build", "-q", "--build-arg", f"ROOT={root}", "--target", target_of(image), "-t", image,
+               "-f", _HERE / "images/Dockerfile.control-plane", context)
+    docker("save", "-o", context / "images.tar", *images)
+    pause = next(image for image in images if target_of(image) == "pause")
+    template = context / "node/containerd.toml"
+    template.write_text(template.read_text().replace("@PAUSE@", pause))
+    (context / "version").write_text(versions.KUBERNETES + "\n")
+    (context / "pod-subnet").write_text(versions.POD_SUBNET + "\n")
+    for program in ("etcd", "coredns", "pause"):
+        (context / program).unlink()
+    docker("build", "-q", "--build-arg", f"ROOT={root}", "--label", f"lambent.architecture={architecture()}", "-t", name,
+           "-f", _HERE / "images/Dockerfile.node", context)
+    docker("rmi", *images)

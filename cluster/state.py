@@ -1,0 +1,62 @@
+"""What this checkout has started, written before it is started: so that down removes that and nothing else."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from cluster import json_file
+from cluster.settings import Settings
+
+Phase = Literal["creating", "created"]
+
+
+@dataclass
+class State:
+    """One checkout's cluster."""
+
+    cluster: str
+    engine: Literal["docker", "podman", "existing"]
+    own_engine: bool
+    phase: Phase
+    shape: str = ""
+    """What a running cluster can't change: its node image and its configuration, as a key."""
+    loaded: dict[str, str] = field(default_factory=dict)
+    """Images in its nodes: name and the id that was loaded."""
+
+
+def read(settings: Settings) -> State | None:
+    content: dict[str, Any] | None = json_file.read(settings.folder / "state.json")
+    if content is None:
+        return None
+    known = {name: content[name] for name in State.__dataclass_fields__ if name in content}
+    try:
+        return State(**known)
+    except TypeError:
+        return None  # written by another version: the cluster is found by its name
+
+
+def write(settings: Settings, state: State) -> None:
+    json_file.write(settings.folder / "state.json", asdict(state))
+
+
+def forget(settings: Settings) -> None:
+    (settings.folder / "state.json").unlink(missing_ok=True)
+
+
+Action = Literal["create", "recreate", "keep", "start", "refuse"]
+
+
+def decide(state: State | None, *, cluster: str, shape: str, containers: dict[str, bool], claimed: bool, nodes: int) -> Action:
+    """What `up` does about a cluster whose containers (running or not) are these.
+
+    `claimed`: the name can only be ours, because it is made of the checkout's path or noted in our engine.
+    """
+    ours = claimed or (state is not None and state.cluster == cluster)
+    if not containers:
+        return "create"
+    if not ours:
+        return "refuse"
+    if state is None or state.cluster != cluster or state.phase != "created" or len(containers) != nodes:
+        return "recreate"
+    if state.shape != shape:
+        return "recreate"
+    return "keep" if all(containers.values()) else "start"

@@ -50,7 +50,7 @@ class Call:
         """The event of an `invoke`, or the body of a `request`."""
         source = self.invoke if self.invoke is not None else self.request or {}
         if "file" in source:
-            return (self.folder / source["file"]).read_bytes()
+            return (self.folder / str(source["file"])).read_bytes()
         if self.invoke is not None:
             return json.dumps(source["event"]).encode()
         return str(source.get("body", "")).encode()

@@ -1,0 +1,102 @@
+"""What Helm installs with no values keeps to the restricted Pod Security level, is probed, bounded and found under its names."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.chart import NAMESPACE, ROLES, container_of, find, render, rendered_by_default
+
+
+def pod_of(role: str) -> dict[str, Any]:
+    spec: dict[str, Any] = find(rendered_by_default(), "Deployment", f"lambent-{role}")["spec"]["template"]["spec"]
+    return spec
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_pods_are_restricted(role: str) -> None:
+    pod, container = pod_of(role), container_of(rendered_by_default(), role)
+
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert not any(pod.get(name) for name in ("hostNetwork", "hostPID", "hostIPC"))
+    assert all("hostPath" not in volume for volume in pod["volumes"])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_pods_are_probed_and_bounded(role: str) -> None:
+    container = container_of(rendered_by_default(), role)
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+
+    assert ports["health"] == 9090
+    assert {container[probe]["httpGet"]["port"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")} == {"health"}
+    assert container["resources"]["limits"]["memory"]
+    assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_selectors_match_their_pods_and_nobody_elses(role: str) -> None:
+    objects = rendered_by_default()
+    deployment = find(objects, "Deployment", f"lambent-{role}")
+    labels = {name: find(objects, "Deployment", f"lambent-{name}")["spec"]["template"]["metadata"]["labels"] for name in ROLES}
+    selectors = [deployment["spec"]["selector"]["matchLabels"]]
+    selectors += [find(objects, "NetworkPolicy", f"lambent-{role}")["spec"]["podSelector"]["matchLabels"]]
+    selectors += [
+        item["spec"]["selector"] for item in objects if item["kind"] == "Service" and f"lambent-{role}" in item["metadata"]["name"]
+    ]
+
+    for selector in selectors:
+        assert [name for name in ROLES if selector.items() <= labels[name].items()] == [role]
+
+
+def test_services_lead_to_the_ports_of_the_contract() -> None:
+    objects = rendered_by_default()
+    found = {}
+    for item in objects:
+        if item["kind"] == "Service":
+            role = item["spec"]["selector"]["app.kubernetes.io/component"]
+            ports = {port["name"]: port["containerPort"] for port in container_of(objects, role)["ports"]}
+            headless = item["spec"].get("clusterIP") == "None"
+            found[item["metadata"]["name"]] = [(port["port"], ports[port["targetPort"]], headless) for port in item["spec"]["ports"]]
+
+    assert found == {
+        "lambent-activator": [(80, 8080, False)],
+        "lambent-activator-links": [(8081, 8081, True)],
+        "lambent-autoscaler": [(8083, 8083, True)],
+    }
+
+
+def test_everything_namespaced_lies_in_the_releases_namespace() -> None:
+    namespaced = [item for item in rendered_by_default() if not item["kind"].startswith("ClusterRole")]
+
+    assert {item["metadata"]["namespace"] for item in namespaced} == {NAMESPACE}
+
+
+def test_a_stopping_activator_outlasts_the_longest_invocation() -> None:
+    pod, container = pod_of("activator"), container_of(rendered_by_default(), "activator")
+
+    assert pod["terminationGracePeriodSeconds"] > 900 + container["lifecycle"]["preStop"]["sleep"]["seconds"]
+
+
+def test_a_node_port_is_set_where_it_is_asked_for() -> None:
+    objects = render("--set", "activator.service.type=NodePort,activator.service.nodePort=30080")
+    service = find(objects, "Service", "lambent-activator")["spec"]
+
+    assert (service["type"], service["ports"][0]["nodePort"]) == ("NodePort", 30080)
+
+
+def test_a_role_of_one_replica_has_no_disruption_budget_that_would_block_a_drain() -> None:
+    budgets = {item["metadata"]["name"] for item in rendered_by_default() if item["kind"] == "PodDisruptionBudget"}
+    single = render("--set", "activator.replicas=1,autoscaler.replicas=1")
+
+    assert budgets == {"lambent-activator", "lambent-autoscaler"}
+    assert [item for item in single if item["kind"] == "PodDisruptionBudget"] == []
+
+
+def test_network_policies_can_be_left_to_another_tool() -> None:
+    assert [item for item in render("--set", "networkPolicy.enabled=false") if item["kind"] == "NetworkPolicy"] == []

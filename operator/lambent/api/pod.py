@@ -9,30 +9,12 @@ from typing import Any, Final
 
 from lambent.api.fields import Fields, InvalidSpecError
 
-RESERVED_ENV_PREFIXES: Final = ("LAMBENT_",)
+RESERVED_ENV_PREFIXES: Final = ("LAMBENT_", "AWS_LAMBDA_")
 RESERVED_ENV_NAMES: Final = frozenset(
-    {
-        "_HANDLER",
-        "_X_AMZN_TRACE_ID",
-        "AWS_DEFAULT_REGION",
-        "AWS_REGION",
-        "AWS_EXECUTION_ENV",
-        "AWS_LAMBDA_FUNCTION_NAME",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        "AWS_LAMBDA_FUNCTION_VERSION",
-        "AWS_LAMBDA_INITIALIZATION_TYPE",
-        "AWS_LAMBDA_LOG_GROUP_NAME",
-        "AWS_LAMBDA_LOG_STREAM_NAME",
-        "AWS_ACCESS_KEY",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AWS_LAMBDA_RUNTIME_API",
-        "LAMBDA_TASK_ROOT",
-        "LAMBDA_RUNTIME_DIR",
-    }
+    {"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"}
 )
-"""AWS Lambda Developer Guide, "Defined runtime environment variables", the reserved ones."""
+"""AWS Lambda Developer Guide, "Defined runtime environment variables", the reserved ones. Lambda reserves the credentials too
+(AWS_ACCESS_KEY_ID…), since it fills them from the execution role; there is none here, so a Function may bring its own."""
 VALUE_SOURCES: Final = ("secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef")
 VOLUME_SOURCES: Final = ("configMap", "secret", "persistentVolumeClaim", "emptyDir")
 RESERVED_MOUNT_PATHS: Final = ("/", "/var/task", "/var/runtime", "/tmp", "/dev", "/proc", "/sys", "/etc", "/var/run/secrets/lambent")  # noqa: S108

@@ -1,0 +1,76 @@
+"""The objects of a Function but its code: Deployment, candidate Pod, Service and NetworkPolicy."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lambent.api import names
+from lambent.api.function import Function
+from lambent.api.group import LABEL_FUNCTION, ROLE_CANDIDATE, ROLE_FUNCTION
+from lambent.controller.code_files import CodeFiles
+from lambent.controller.labels import child_metadata, pod_selector
+from lambent.controller.options import Installation, RuntimeImage
+from lambent.controller.pod_template import STATUS_PORT, build_pod_template
+
+PROGRESS_DEADLINE_SECONDS: Final = 600
+
+
+def build_deployment(
+    function: Function, revision: str, code: CodeFiles | None, runtime: RuntimeImage, installation: Installation
+) -> dict[str, Any]:
+    """The Deployment of one revision, without `spec.replicas`: those belong to the activator and the autoscaler.
+
+    An old pod goes only when a new one is available, and old ReplicaSets are not kept: a revision comes back by its manifest.
+    """
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": child_metadata(function, names.deployment(function.name)),
+        "spec": {
+            "selector": {"matchLabels": pod_selector(function.name)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}},
+            "revisionHistoryLimit": 0,
+            "progressDeadlineSeconds": PROGRESS_DEADLINE_SECONDS,
+            "template": build_pod_template(function, revision, ROLE_FUNCTION, code, runtime, installation),
+        },
+    }
+
+
+def build_candidate(
+    function: Function, revision: str, code: CodeFiles | None, runtime: RuntimeImage, installation: Installation
+) -> dict[str, Any]:
+    """The bare Pod that proves a revision before it serves."""
+    template = build_pod_template(function, revision, ROLE_CANDIDATE, code, runtime, installation)
+    metadata = child_metadata(function, names.candidate_pod(function.name, revision))
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata | {"labels": template["metadata"]["labels"]}, "spec": template["spec"]}
+
+
+def build_service(function: Function, installation: Installation) -> dict[str, Any]:
+    """The function's name inside the cluster: an alias of the activators' Service, so that an idle function costs no endpoint."""
+    target = f"{installation.activator_service}.{installation.namespace}.svc.{installation.cluster_domain}"
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": child_metadata(function, names.service(function.name)),
+        "spec": {"type": "ExternalName", "externalName": target, "sessionAffinity": "None"},
+    }
+
+
+def build_network_policy(function: Function) -> dict[str, Any]:
+    """Function pods call in and are not called: only probes and the metrics scrape reach them."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": child_metadata(function, names.network_policy(function.name)),
+        "spec": {
+            "podSelector": {"matchLabels": {LABEL_FUNCTION: function.name}},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"ports": [{"port": STATUS_PORT, "protocol": "TCP"}]}],
+        },
+    }
+
+
+def function_url(function: Function, installation: Installation) -> str:
+    """Where the function answers: under the installation's domain if it has one, else inside the cluster."""
+    host = names.function_host(function.name, function.namespace)
+    return f"http://{host}.{installation.domain}" if installation.domain else f"http://{host}"

@@ -1,0 +1,35 @@
+"""What the builders and decisions need to know of the installation: a part of the controller's settings, as pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lambent.api.names import DEFAULT_CLUSTER_DOMAIN, DEFAULT_REGION
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeImage:
+    """The image that runs a runtime, and when nodes pull it."""
+
+    image: str
+    pull_policy: str = "IfNotPresent"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where the control plane is and what it offers."""
+
+    namespace: str = "lambent-system"
+    cluster_domain: str = DEFAULT_CLUSTER_DOMAIN
+    region: str = DEFAULT_REGION
+    domain: str = ""
+    """Public domain below which functions answer as NAME.NAMESPACE.DOMAIN; empty: only inside the cluster."""
+    activator_service: str = "lambent-activator"
+    links_service: str = "lambent-activator-links"
+    links_port: int = 8081
+    runtimes: Mapping[str, RuntimeImage] = field(default_factory=dict)
+    image_pull_policy: str = "IfNotPresent"
+    """For functions with their own image."""
+    cpu_request_percent: int = 100
+    """Share of Lambda's CPU for the memory that pods request; they may burst beyond it."""

@@ -1,0 +1,177 @@
+"""The pod of a Function's revision: one container with shim and runtime, locked down to Pod Security "restricted".
+
+Every default of the API server is written out, so that a live object can be compared with a built one field by field.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from lambent.api.function import LATEST, Function
+from lambent.api.group import TOKEN_AUDIENCE
+from lambent.api.names import CONTAINER, code_config_map, function_arn
+from lambent.api.pod import Volume
+from lambent.api.quantity import MIB, cpu_millis_from_memory, format_bytes
+from lambent.controller.code_files import CodeFiles, code_volume_items
+from lambent.controller.labels import pod_labels
+from lambent.controller.options import Installation, RuntimeImage
+
+SHIM_ENVIRONMENT: Final = "LAMBENT_SHIM"
+STATUS_PORT: Final = 9001
+TASK_ROOT: Final = "/var/task"
+TOKEN_FOLDER: Final = "/var/run/secrets/lambent"  # noqa: S105 - a folder, not a secret
+USER_ID: Final = 65532
+SHIM_MEMORY_BYTES: Final = 128 * MIB
+"""The shim's own share, on top of the function's memory, in the container's limit."""
+TMP_SIZE: Final = "512Mi"
+DRAIN_SECONDS: Final = 15
+"""Time beyond a running invocation's timeout in which a pod may end."""
+
+
+def build_pod_template(
+    function: Function, revision: str, role: str, code: CodeFiles | None, runtime: RuntimeImage, installation: Installation
+) -> dict[str, Any]:
+    """Labels and spec of a pod; `code` None where the image holds it."""
+    spec = function.spec
+    pod: dict[str, Any] = {
+        "containers": [_build_container(function, revision, code, runtime, installation)],
+        "volumes": _build_volumes(function, code),
+        "automountServiceAccountToken": spec.service_account_name is not None,
+        "enableServiceLinks": False,
+        "restartPolicy": "Always",
+        "dnsPolicy": "ClusterFirst",
+        "schedulerName": "default-scheduler",
+        "terminationGracePeriodSeconds": spec.timeout_seconds + DRAIN_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER_ID,
+            "runAsGroup": USER_ID,
+            "fsGroup": USER_ID,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    if spec.service_account_name is not None:
+        # The API server writes the older name beside the newer one.
+        pod |= {"serviceAccountName": spec.service_account_name, "serviceAccount": spec.service_account_name}
+    if spec.runtime_class_name is not None:
+        pod["runtimeClassName"] = spec.runtime_class_name
+    if spec.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in spec.image_pull_secrets]
+    if spec.node_selector:
+        pod["nodeSelector"] = dict(spec.node_selector)
+    if spec.tolerations:
+        pod["tolerations"] = [toleration.to_dict() for toleration in spec.tolerations]
+    return {"metadata": {"labels": pod_labels(function, revision, role, code.short_digest if code else "")}, "spec": pod}
+
+
+def shim_configuration(function: Function, revision: str, installation: Installation) -> dict[str, Any]:
+    """What the shim reads from LAMBENT_SHIM (docs/runtime-contract.md)."""
+    spec = function.spec
+    # The dot at the end keeps the resolver from trying the pod's five search domains first, on the path of a cold start.
+    host = f"{installation.links_service}.{installation.namespace}.svc.{installation.cluster_domain}."
+    return {
+        "namespace": function.namespace,
+        "function": function.name,
+        "revision": revision,
+        "runtime": spec.runtime or "",
+        "handler": spec.handler,
+        "version": LATEST,
+        "timeoutSeconds": spec.timeout_seconds,
+        "memoryMiB": spec.memory_mib,
+        "concurrency": spec.concurrency,
+        "activators": [f"{host}:{installation.links_port}"],
+        "tokenFile": f"{TOKEN_FOLDER}/token",
+        "taskRoot": TASK_ROOT,
+        "region": installation.region,
+        "arn": function_arn(function.name, function.namespace, installation.region),
+        "logging": {
+            "format": spec.logging.format,
+            "applicationLevel": spec.logging.application_level,
+            "systemLevel": spec.logging.system_level,
+        },
+        "statusPort": STATUS_PORT,
+    }
+
+
+def _build_container(
+    function: Function, revision: str, code: CodeFiles | None, runtime: RuntimeImage, installation: Installation
+) -> dict[str, Any]:
+    configuration = json.dumps(shim_configuration(function, revision, installation), separators=(",", ":"))
+    return {
+        "name": CONTAINER,
+        "image": runtime.image,
+        "imagePullPolicy": runtime.pull_policy,
+        "env": [*(variable.to_dict() for variable in function.spec.env), {"name": SHIM_ENVIRONMENT, "value": configuration}],
+        "ports": [{"name": "status", "containerPort": STATUS_PORT, "protocol": "TCP"}],
+        "resources": build_resources(function, installation),
+        "volumeMounts": _build_mounts(function, code),
+        "readinessProbe": _build_probe("/readyz", period=1, failures=1),
+        "livenessProbe": _build_probe("/healthz", period=10, failures=3) | {"initialDelaySeconds": 10},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def build_resources(function: Function, installation: Installation) -> dict[str, Any]:
+    """CPU as Lambda gives it for the memory, requested by the installation's share; memory with the shim's share as limit."""
+    spec = function.spec
+    cpu = max(1, cpu_millis_from_memory(spec.memory_bytes) * installation.cpu_request_percent // 100)
+    limits = {"memory": format_bytes(spec.memory_bytes + SHIM_MEMORY_BYTES)}
+    if spec.cpu_limit_millis is not None:
+        limits["cpu"] = _format_cpu(spec.cpu_limit_millis)
+        cpu = min(cpu, spec.cpu_limit_millis)
+    return {"requests": {"cpu": _format_cpu(cpu), "memory": format_bytes(spec.memory_bytes)}, "limits": limits}
+
+
+def _format_cpu(millis: int) -> str:
+    return str(millis // 1000) if millis % 1000 == 0 else f"{millis}m"
+
+
+def _build_probe(path: str, period: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": STATUS_PORT, "scheme": "HTTP"},
+        "periodSeconds": period,
+        "timeoutSeconds": 5,
+        "successThreshold": 1,
+        "failureThreshold": failures,
+    }
+
+
+def _build_mounts(function: Function, code: CodeFiles | None) -> list[dict[str, Any]]:
+    mounts: list[dict[str, Any]] = [
+        {"name": "lambent-tmp", "mountPath": "/tmp"},  # noqa: S108 - Lambda's writable folder
+        {"name": "lambent-token", "mountPath": TOKEN_FOLDER, "readOnly": True},
+    ]
+    if code is not None:
+        mounts.append({"name": "lambent-code", "mountPath": TASK_ROOT, "readOnly": True})
+    for volume in function.spec.volumes:
+        mount: dict[str, Any] = {"name": _volume_name(volume), "mountPath": volume.mount_path}
+        mounts.append(mount | {"readOnly": True} if volume.read_only else mount)
+    return mounts
+
+
+def _build_volumes(function: Function, code: CodeFiles | None) -> list[dict[str, Any]]:
+    token = {"serviceAccountToken": {"audience": TOKEN_AUDIENCE, "expirationSeconds": 3600, "path": "token"}}
+    volumes: list[dict[str, Any]] = [
+        {"name": "lambent-tmp", "emptyDir": {"sizeLimit": TMP_SIZE}},
+        {"name": "lambent-token", "projected": {"defaultMode": 0o440, "sources": [token]}},
+    ]
+    if code is not None:
+        name = code_config_map(function.name, code.short_digest)
+        volumes.append({"name": "lambent-code", "configMap": {"name": name, "defaultMode": 0o444, "items": code_volume_items(code)}})
+    volumes.extend({"name": _volume_name(volume), **volume.source} for volume in function.spec.volumes)
+    return volumes
+
+
+def _volume_name(volume: Volume) -> str:
+    # A prefix keeps users' names apart from the platform's.
+    return f"user-{volume.name}"

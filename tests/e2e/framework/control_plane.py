@@ -50,6 +50,7 @@ class ControlPlane:
         """Deletes one pod of a role."""
         name: str = self.pods(role)[0]["metadata"]["name"]
         self._api.delete("Pod", SYSTEM, name, grace_seconds=grace_seconds)
+        wait_for(lambda: name not in [pod["metadata"]["name"] for pod in self.pods(role)], f"{name} to be on its way out")
         return name
 
     def scale(self, role: str, replicas: int) -> None:

@@ -142,6 +142,10 @@ class Workspace:
         """Until no pod of the function is left."""
         wait_for(lambda: self.scale(name) == 0 and not self.pods(name, ending=False), f"{name} to be at zero", seconds)
 
+    def wait_gone(self, kind: str, name: str, *, seconds: float = 60) -> None:
+        """Until there is no such object."""
+        wait_for(lambda: self.get(kind, name) is None, f"{kind} {name} to be gone", seconds)
+
     def wait_for_pods(self, name: str, count: int, *, seconds: float = 60) -> None:
         """Until that many pods run."""
 

@@ -1,0 +1,58 @@
+"""Processes of the node itself, reached from a pod in its process namespace: how a test stops an API server."""
+
+from __future__ import annotations
+
+import http.client
+import textwrap
+
+from tests.e2e.framework.control_plane import ControlPlane
+from tests.e2e.framework.kube_api import ApiError, KubeApi
+from tests.e2e.framework.waiting import wait_for
+from tests.e2e.framework.workspace import SYSTEM
+
+STOP_API_SERVER = """
+import os, signal
+for name in os.listdir("/proc"):
+    try:
+        command = open(f"/proc/{name}/cmdline", "rb").read().split(b"\\0")[0]
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+        continue
+    if name.isdigit() and command.rsplit(b"/", 1)[-1] == b"kube-apiserver":
+        print("stopping", name, flush=True)
+        os.kill(int(name), signal.SIGKILL)
+"""
+
+
+def restart_api_server(api: KubeApi, control_plane: ControlPlane) -> None:
+    """Kills the API server's process; the kubelet starts it anew. Returns when it answers again."""
+    image = control_plane.pods("controller")[0]["spec"]["containers"][0]["image"]
+    name = "e2e-stop-api-server"
+    started = _started_at(api)
+    container = {
+        "name": "stop",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/opt/lambent/bin/python", "-c", textwrap.dedent(STOP_API_SERVER)],
+        "securityContext": {"runAsUser": 0, "privileged": True},
+    }
+    spec = {
+        "hostPID": True,
+        "restartPolicy": "Never",
+        "containers": [container],
+        "nodeSelector": {"node-role.kubernetes.io/control-plane": ""},
+        "tolerations": [{"operator": "Exists"}],
+    }
+    api.delete("Pod", SYSTEM, name, grace_seconds=0)
+    wait_for(lambda: api.get("Pod", SYSTEM, name) is None, "an earlier one to be gone")
+    api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": SYSTEM}, "spec": spec})
+    wait_for(lambda: control_plane.api_server_answers() and _started_at(api) not in ("", started), "a new API server", 120, interval=0.5)
+    api.delete("Pod", SYSTEM, name, grace_seconds=0)
+
+
+def _started_at(api: KubeApi) -> str:
+    """The API server's own start time, out of its metrics; empty while it does not answer."""
+    try:
+        text = api.raw("GET", "/metrics", timeout=10).decode()
+    except (ApiError, OSError, http.client.HTTPException):
+        return ""
+    return next(line for line in text.splitlines() if line.startswith("process_start_time_seconds "))

@@ -115,20 +115,14 @@ class Kind:
     def _get_nodes(self) -> list[str | Path]:
         return [self._programs["kubectl"], "--kubeconfig", self._settings.kubeconfig, "get", "nodes", "-o", "json"]
 
-    def load(self, images: list[str]) -> None:
-        """Puts images into every node."""
-        if self._engine.name == "podman":
-            archive = self._settings.folder / "images.tar"
-            run([self._engine.client, "save", "-m", "-o", archive, *images], log=self._log, env=self._engine.env)
-            what: list[str | Path] = ["image-archive", archive]
-        else:
-            archive = None
-            what = ["docker-image", *images]
-        try:
-            run([self._programs["kind"], "load", *what, "--name", self._settings.name], log=self._log, env=self._engine.env, timeout=300)
-        finally:
-            if archive is not None:
-                archive.unlink(missing_ok=True)
+    def load(self, archive: Path) -> None:
+        """Puts the images of an archive into every node."""
+        run(
+            [self._programs["kind"], "load", "image-archive", archive, "--name", self._settings.name],
+            log=self._log,
+            env=self._engine.env,
+            timeout=300,
+        )
 
 
 def ready_nodes(listing: str | None) -> int:

@@ -1,5 +1,6 @@
 """The kind node image: the usual one where it can be pulled, else one made from package registries alone."""
 
+import ipaddress
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +53,12 @@ def ensure(settings: Settings, engine: Engine, registry: Registry) -> NodeImage:
     return NodeImage(name, own=True)
 
 
+def first_pod_range() -> str:
+    """What the controller manager gives to the first node."""
+    pods = ipaddress.ip_network(versions.POD_SUBNET)
+    return str(next(iter(pods.subnets(new_prefix=versions.NODE_POD_MASK))))
+
+
 def target_of(image: str) -> str:
     """Which target of Dockerfile.control-plane stands for an image that kubeadm names."""
     return _TARGETS.get(image.rpartition("/")[2].partition(":")[0], "kube")
@@ -88,6 +95,7 @@ def _assemble(settings: Settings, engine: Engine, name: str, tar: Path, programs
     template.write_text(template.read_text().replace("@PAUSE@", pause))
     (context / "version").write_text(versions.KUBERNETES + "\n")
     (context / "pod-subnet").write_text(versions.POD_SUBNET + "\n")
+    (context / "first-pod-range").write_text(f"{first_pod_range()}\n")
     for program in ("etcd", "coredns", "pause"):
         (context / program).unlink()
     docker("build", "-q", "--build-arg", f"ROOT={root}", "--label", f"lambent.architecture={architecture()}", "-t", name,

@@ -1,8 +1,10 @@
 """The project's own images: which there are, how they are built, and when they are put into the nodes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from cluster import state
 from cluster.command import run
@@ -63,16 +65,31 @@ def changed(loaded: dict[str, str], built: dict[str, str]) -> list[str]:
     return [name for name, identity in built.items() if loaded.get(name) != identity]
 
 
-def load(settings: Settings, kind: Kind, built: dict[str, str]) -> None:
-    """Loads what changed into the nodes, all in one go: what the images share is sent once."""
+@contextmanager
+def saved(settings: Settings, engine: Engine, names: Sequence[str]) -> Iterator[Path | None]:
+    """An archive of images, all in one: what they share is in it once. None where there is nothing to save."""
+    if not names:
+        yield None
+        return
+    archive = settings.folder / "images.tar"
+    several = ["-m"] if engine.name == "podman" else []
+    try:
+        with step(f"saving {', '.join(names)}", "the container engine"):
+            run([engine.client, "save", *several, "-o", archive, *names], log=settings.logs / "save.log", env=engine.env)
+        yield archive
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+def load(settings: Settings, kind: Kind, archive: Path | None, loaded: dict[str, str]) -> None:
+    """Loads an archive into the nodes and notes which images they have now."""
     current = state.read(settings)
     if current is None:
         raise ClusterError("there is no cluster to load images into", do="run `make up`")
-    names = changed(current.loaded, built)
-    if not names:
+    if archive is None:
         say("every image is in the cluster already")
         return
-    with step(f"loading {', '.join(names)} into the cluster"):
-        kind.load(names)
-    current.loaded |= {name: built[name] for name in names}
+    with step(f"loading {', '.join(loaded)} into the cluster"):
+        kind.load(archive)
+    current.loaded |= loaded
     state.write(settings, current)

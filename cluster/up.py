@@ -4,6 +4,8 @@ import os
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import base_image, existing, kind_config, node_image, own_engine, product_images, state, tools, versions
@@ -58,16 +60,60 @@ def up(settings: Settings) -> None:
     image = node_image.ensure(settings, engine, registry)
     base = base_image.ensure(settings, engine, registry)
     kind = Kind(settings, engine, programs)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        building = pool.submit(product_images.build, settings, engine, base, product_images.there(settings))
-        bring_cluster_up(settings, engine, kind, image)
-        built = building.result()
-    product_images.load(settings, kind, built)
-    say(f"up: the cluster {settings.name} at {(settings.folder / 'endpoint').read_text().strip()}")
+    plan = plan_cluster(settings, engine, kind, image)
+    with ExitStack() as stack, ThreadPoolExecutor(max_workers=1) as pool:
+        images = pool.submit(_prepare_images, settings, engine, base, plan.loaded, stack)
+        bring_cluster_up(settings, engine, kind, plan)
+        archive, ids = images.result()
+        product_images.load(settings, kind, archive, ids)
+    kind.wait_until_ready(settings.nodes)
+    say(f"up: the cluster {settings.name}, its front door at {(settings.folder / 'endpoint').read_text().strip()}")
 
 
-def bring_cluster_up(settings: Settings, engine: Engine, kind: Kind, image: NodeImage) -> None:
-    """Keeps, starts, creates or recreates the cluster, by what is there."""
+def _prepare_images(
+    settings: Settings, engine: Engine, base: str, loaded: dict[str, str], stack: ExitStack
+) -> tuple[Path | None, dict[str, str]]:
+    """Builds the project's images; an archive of those that the nodes lack, and their ids."""
+    built = product_images.build(settings, engine, base, product_images.there(settings))
+    names = product_images.changed(loaded, built)
+    archive = stack.enter_context(product_images.saved(settings, engine, names))
+    return archive, {name: built[name] for name in names}
+
+
+def build_images(settings: Settings) -> None:
+    """Builds the project's images, with the engine that the cluster is in."""
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    engine = engine_for(settings)
+    base = base_image.ensure(settings, engine, Registry(settings, engine))
+    product_images.build(settings, engine, base, product_images.there(settings))
+
+
+def load_images(settings: Settings) -> None:
+    """Builds the project's images and puts those that changed into the cluster."""
+    current = state.read(settings)
+    if current is None or current.engine == "existing":
+        raise ClusterError("this checkout has no kind cluster to load images into", do="run `make up` first")
+    engine = engine_for(settings)
+    base = base_image.ensure(settings, engine, Registry(settings, engine))
+    with ExitStack() as stack:
+        archive, ids = _prepare_images(settings, engine, base, current.loaded, stack)
+        product_images.load(settings, Kind(settings, engine, tools.ensure(settings)), archive, ids)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done about the cluster."""
+
+    action: state.Action
+    image: NodeImage
+    configuration: str
+    shape: str
+    loaded: dict[str, str]
+    """The images that its nodes will still have."""
+
+
+def plan_cluster(settings: Settings, engine: Engine, kind: Kind, image: NodeImage) -> Plan:
+    """Compares what is there with what is wanted."""
     configuration = kind_config.render(
         nodes=settings.nodes,
         own_image=image.own,
@@ -76,8 +122,9 @@ def bring_cluster_up(settings: Settings, engine: Engine, kind: Kind, image: Node
         patches=PATCHES,
     )
     shape = content_key(configuration, image.name, PATCHES)
+    current = state.read(settings)
     action = state.decide(
-        state.read(settings),
+        current,
         cluster=settings.name,
         shape=shape,
         containers=kind.containers(),
@@ -89,20 +136,26 @@ def bring_cluster_up(settings: Settings, engine: Engine, kind: Kind, image: Node
             f"there is a kind cluster {settings.name!r} that was not started from this checkout",
             do="set CLUSTER_NAME to another name",
         )
-    if action == "recreate":
+    stays = current is not None and action in {"keep", "start"}
+    return Plan(action, image, configuration, shape, current.loaded if current and stays else {})
+
+
+def bring_cluster_up(settings: Settings, engine: Engine, kind: Kind, plan: Plan) -> None:
+    """Keeps, starts, creates or recreates the cluster, by the plan."""
+    if plan.action == "recreate":
         say("the cluster is half made or no longer fits its configuration: it is made anew")
         kind.delete()
-    if action in {"create", "recreate"}:
-        current = State(settings.name, engine.name, engine.own, "creating", shape)
+    if plan.action in {"create", "recreate"}:
+        current = State(settings.name, engine.name, engine.own, "creating", plan.shape)
         state.write(settings, current)
-        kind.create(image, configuration)
+        kind.create(plan.image, plan.configuration)
         current.phase = "created"
         state.write(settings, current)
-    elif action == "start":
+    elif plan.action == "start":
         kind.start()
         kind.write_kubeconfig()
-    kind.wait_until_ready(settings.nodes)
-    if image.own and settings.nodes > 1:
+    if plan.image.own and settings.nodes > 1:
+        kind.wait_until_ready(settings.nodes)
         kind.lay_routes()
     write_endpoint(settings, engine, kind)
 

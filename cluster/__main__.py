@@ -1,0 +1,55 @@
+"""`python3 -m cluster up|down|status|build|load`, run from the root of the checkout."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from cluster import settings as reading
+from cluster.down import down
+from cluster.errors import ClusterError
+from cluster.locks import held
+from cluster.settings import Settings, checkout_key
+from cluster.status import status
+from cluster.up import build_images, load_images, up
+
+COMMANDS = {
+    "up": "bring the engine, the cluster and the images up",
+    "down": "take away all that `up` brought up from this checkout",
+    "status": "say what is up",
+    "build": "build the project's images",
+    "load": "build the project's images and put those that changed into the cluster",
+}
+INTERRUPTED = 130
+
+
+def _perform(command: str, settings: Settings) -> int:
+    if command == "status":
+        return status(settings)
+    lock = settings.cache / "locks" / f"checkout-{checkout_key(settings.checkout)}"
+    with held(lock, "this checkout's cluster"):
+        {"up": up, "down": down, "build": build_images, "load": load_images}[command](settings)
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python3 -m cluster", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, purpose in COMMANDS.items():
+        commands.add_parser(name, help=purpose)
+    command = parser.parse_args().command
+    try:
+        return _perform(command, reading.read(os.environ, Path(__file__).resolve().parent.parent))
+    except ClusterError as error:
+        print(error.explanation(), file=sys.stderr)
+        return 1
+    except PermissionError as error:
+        print(f"error: no permission for {error.filename}\nwhat to do: run it as the user who ran `up`", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"interrupted: run `python3 -m cluster {command}` again to go on, or `down` to clear up", file=sys.stderr)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Takes away what `up` made from this checkout, and nothing else."""
+
+import os
+import shutil
+from typing import Literal, cast
+
+from cluster import existing, own_engine, state, tools
+from cluster.engine import Engine, answering
+from cluster.errors import ClusterError
+from cluster.kind import Kind
+from cluster.progress import say
+from cluster.settings import Settings
+from cluster.state import State
+
+
+def down(settings: Settings) -> None:
+    current = state.read(settings)
+    if current is not None and current.engine == "existing":
+        existing.down(settings)
+        return
+    if current is not None and current.cluster != settings.name and not settings.name_given:
+        raise ClusterError(
+            f"the cluster of this checkout is {current.cluster!r}", do=f"run it with CLUSTER_NAME={current.cluster}"
+        )
+    if own_engine.was_started():
+        _down_in_own_engine(settings)
+    if current is not None and not current.own_engine:
+        _down_in_users_engine(settings, current)
+    shutil.rmtree(settings.folder, ignore_errors=True)
+    say("down: nothing of this checkout's cluster is left; built parts stay in the cache")
+
+
+def _down_in_own_engine(settings: Settings) -> None:
+    if os.geteuid() != 0:
+        raise ClusterError("the container engine was started by root", do="run `make down` as root")
+    if own_engine.has_cluster(settings.name):
+        # An engine that died is started once more: it alone can end its containers in order.
+        engine = own_engine.ensure(settings)
+        _delete(settings, engine)
+    own_engine.release(settings)
+
+
+def _down_in_users_engine(settings: Settings, current: State) -> None:
+    name = cast(Literal["docker", "podman"], current.engine)
+    engine = answering(name, own_engine.SOCKET)
+    if engine is None:
+        raise ClusterError(
+            f"the cluster {current.cluster} is in an engine ({name}) that does not answer now",
+            do=f"start {name}, then run `make down` again",
+        )
+    _delete(settings, engine)
+
+
+def _delete(settings: Settings, engine: Engine) -> None:
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    kind = Kind(settings, engine, tools.ensure(settings, ("kind",)))
+    if kind.containers():
+        kind.delete()

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import yaml
 
 CHECKOUT: Final = Path(__file__).parents[2]
@@ -22,11 +23,11 @@ class ChartError(Exception):
 
 
 def find_helm() -> str:
-    """The helm that `make up` brought, else the machine's."""
+    """The helm that `make up` brought, else the machine's; the test is skipped on a machine that has neither yet."""
     own = CHECKOUT / ".cluster" / "bin" / "helm"
     found = str(own) if own.exists() else shutil.which("helm")
     if found is None:
-        raise ChartError("no helm, neither in .cluster/bin nor on the path: `make up` brings one")
+        pytest.skip("no helm, neither in .cluster/bin nor on the path: `make up` brings one")
     return found
 
 

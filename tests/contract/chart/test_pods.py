@@ -80,7 +80,11 @@ def test_everything_namespaced_lies_in_the_releases_namespace() -> None:
 def test_a_stopping_activator_outlasts_the_longest_invocation() -> None:
     pod, container = pod_of("activator"), container_of(rendered_by_default(), "activator")
 
-    assert pod["terminationGracePeriodSeconds"] > 900 + container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    variables = {item["name"]: item.get("value") for item in container["env"]}
+    settle, drain = float(variables["LAMBENT_SETTLE_SECONDS"]), float(variables["LAMBENT_DRAIN_SECONDS"])
+
+    assert settle > 0, "nodes need a moment to drop it from the Service"
+    assert 900 <= drain < pod["terminationGracePeriodSeconds"] - settle
 
 
 def test_a_node_port_is_set_where_it_is_asked_for() -> None:

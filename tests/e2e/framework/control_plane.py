@@ -37,7 +37,7 @@ class ControlPlane:
         status, wanted = deployment.get("status", {}), deployment["spec"]["replicas"]
         observed = status.get("observedGeneration") == deployment["metadata"]["generation"]
         counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")]
-        return observed and counts == [wanted] * 4
+        return observed and counts == [wanted] * 4 and len(self.pods(role)) == wanted
 
     def kill(self, role: str, *, grace_seconds: int | None = None) -> list[str]:
         """Deletes all pods of a role: as a drain would, or at once with `grace_seconds=0`."""

@@ -1,0 +1,73 @@
+"""The variables that the chart sets are those that the roles read, and the values it renders are ones that they take."""
+
+import importlib
+from dataclasses import fields
+
+import pytest
+
+from lambent.settings.activator import ActivatorSettings
+from lambent.settings.base import ProcessSettings
+from lambent.settings.controller import ControllerSettings
+from tests.support.chart import ROLES, container_of, render, rendered_by_default
+
+GIVEN_BY_KUBERNETES = {"metadata.namespace": "lambent-system", "metadata.name": "lambent-x-1", "status.podIP": "10.0.0.1"}
+
+
+def settings_class(role: str) -> type[ProcessSettings]:
+    module = importlib.import_module(f"lambent.settings.{role}")
+    found: type[ProcessSettings] = getattr(module, f"{role.capitalize()}Settings")
+    return found
+
+
+def environment_of(role: str, *arguments: str) -> dict[str, str]:
+    """The container's variables as a running pod has them."""
+    objects = render(*arguments) if arguments else rendered_by_default()
+    return {
+        item["name"]: item["value"] if "value" in item else GIVEN_BY_KUBERNETES[item["valueFrom"]["fieldRef"]["fieldPath"]]
+        for item in container_of(objects, role)["env"]
+    }
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_variable_is_one_that_the_role_reads(role: str) -> None:
+    known = {declaration.key for field in fields(settings_class(role)) for declaration in field.metadata.values()}
+
+    assert set(environment_of(role)) - known == set()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_defaults_are_values_that_the_role_takes(role: str) -> None:
+    settings = settings_class(role).from_mapping(environment_of(role))
+
+    assert settings.namespace == "lambent-system"
+    assert settings.status_port == 9090
+
+
+def test_values_reach_the_controller() -> None:
+    changed = environment_of(
+        "controller",
+        "--set=clusterDomain=corp.example,domain=fn.example.com,region=eu-central-1,functions.cpuRequestPercent=25,log.format=TEXT",
+        '--set-json=runtimes={"python3.11": {"image": "r.example/py", "tag": "7", "pullPolicy": "Always"}}',
+    )
+    settings = ControllerSettings.from_mapping(changed)
+
+    assert (settings.cluster_domain, settings.domain, settings.region) == ("corp.example", "fn.example.com", "eu-central-1")
+    assert (settings.cpu_request_percent, settings.log_format) == (25, "TEXT")
+    assert settings.runtime_images() == {"python3.11": ("r.example/py:7", "Always")}
+
+
+def test_values_reach_the_activator() -> None:
+    changed = environment_of(
+        "activator", "--set=activator.queue.maxInvocations=5,activator.queue.maxMegabytes=6,activator.queue.seconds=7,log.level=DEBUG"
+    )
+    settings = ActivatorSettings.from_mapping(changed)
+
+    assert (settings.queue_max_invocations, settings.queue_max_megabytes, settings.queue_seconds) == (5, 6, 7.0)
+    assert settings.log_level == "DEBUG"
+
+
+def test_the_ports_that_roles_listen_on_are_those_of_their_containers() -> None:
+    settings = ActivatorSettings.from_mapping(environment_of("activator"))
+    ports = {port["name"]: port["containerPort"] for port in container_of(rendered_by_default(), "activator")["ports"]}
+
+    assert ports == {"http": settings.http_port, "links": settings.link_port, "health": settings.status_port}

@@ -58,6 +58,7 @@ def _reason(code: str, url_status: int, api_status: int, api_error: str = "") ->
 CALLER_BAD_REQUEST: Final = _reason("Caller.BadRequest", 400, 400, "InvalidParameterValueException")
 CALLER_TOO_LARGE: Final = _reason("Caller.TooLarge", 413, 413, "RequestTooLargeException")
 CALLER_NOT_FOUND: Final = _reason("Caller.NotFound", 404, 404, "ResourceNotFoundException")
+CALLER_FORBIDDEN: Final = _reason("Caller.Forbidden", 403, 403, "AccessDeniedException")
 CALLER_TOO_MANY_REQUESTS: Final = _reason("Caller.TooManyRequests", 429, 429, "TooManyRequestsException")
 CALLER_GONE: Final = _reason("Caller.Gone", 499, 499)
 
@@ -81,6 +82,7 @@ REASONS: Final[dict[str, Reason]] = {
         CALLER_BAD_REQUEST,
         CALLER_TOO_LARGE,
         CALLER_NOT_FOUND,
+        CALLER_FORBIDDEN,
         CALLER_TOO_MANY_REQUESTS,
         CALLER_GONE,
         FUNCTION_ERROR,

@@ -1,0 +1,227 @@
+"""Admission as a whole: all functions, the bound on queued bytes that they share, and time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambent.activator.admission.function import FunctionQueue
+from lambent.activator.admission.link import Link
+from lambent.activator.admission.model import Action, Fail, Failure, FunctionKey, Invocation, Limits, Rules, State
+from lambent.api.reasons import CALLER_NOT_FOUND, PLATFORM_QUEUE_FULL
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One function's figures since the last reading; see docs/decisions/0002, "Statistics"."""
+
+    function: FunctionKey
+    concurrency: float
+    queued: int
+    requests: int
+    ready: int
+
+
+class Admission:
+    """Decides synchronously; each method returns what is to be done now, in that order."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._queues: dict[FunctionKey, FunctionQueue] = {}
+        self._links: dict[int, Link] = {}
+        self._active: dict[FunctionKey, FunctionQueue] = {}
+        self._waiting: dict[FunctionKey, FunctionQueue] = {}
+        self._sequence = 0
+
+    # Functions
+
+    def set_rules(self, key: FunctionKey, rules: Rules | None, now: float) -> list[Action]:
+        """A Function was added or changed, or (None) deleted."""
+        queue = self._queue(key, now)
+        out: list[Action] = []
+        queue.set_rules(rules, not_found(key), now, out)
+        self._note(queue)
+        if queue.empty:
+            del self._queues[key]
+            self._active.pop(key, None)
+        return out
+
+    # Invocations
+
+    def submit(self, invocation: Invocation, now: float) -> list[Action]:
+        """Send it, queue it, or refuse it."""
+        queue = self._queues.get(invocation.function)
+        if queue is None or queue.rules is None:
+            return self._refuse(invocation, not_found(invocation.function))
+        if queue.rules.blocked is not None:
+            return self._refuse(invocation, queue.rules.blocked)
+        if queue.waiting:
+            full = self._full(queue, len(invocation.payload))
+            if full is not None:
+                queue.meter.requests += 1
+                self._active[queue.key] = queue
+                return self._refuse(invocation, full)
+        self._sequence += 1
+        invocation.sequence = self._sequence
+        out: list[Action] = []
+        queue.enqueue(invocation, now, out)
+        self._active[queue.key] = queue
+        if queue.waiting:
+            self._waiting[queue.key] = queue
+        return out
+
+    def cancel(self, invocation: Invocation, now: float) -> list[Action]:
+        """The caller is gone; harmless at any time."""
+        queue = self._queues.get(invocation.function)
+        out: list[Action] = []
+        if queue is not None and invocation.state in (State.WAITING, State.SENT):
+            queue.cancel(invocation, now, out)
+            self._note(queue)
+        return out
+
+    # Links
+
+    def open_link(self, number: int, key: FunctionKey, revision: str, slots: int, now: float, *, draining: bool = False) -> list[Action]:
+        """A verified hello; `number` is the caller's and unique."""
+        link = Link(number, key, revision, slots)
+        link.draining = draining
+        self._links[number] = link
+        self._queue(key, now).add_link(link)
+        return []
+
+    def initialized(self, number: int, failure: Failure | None, now: float) -> list[Action]:
+        """INIT: how the pod's initialisation ended."""
+        link, queue, out = self._find(number)
+        queue.initialized(link, failure, now, out)
+        return self._done(queue, out)
+
+    def result(self, number: int, identifier: int, now: float, *, again: bool) -> tuple[Invocation | None, list[Action]]:
+        """RESULT with its last byte: whose it is, None where its caller is gone."""
+        link, queue, out = self._find(number)
+        invocation = queue.result(link, identifier, again, now, out)
+        return invocation, self._done(queue, out)
+
+    def bounce(self, number: int, identifier: int, now: float) -> list[Action]:
+        """BOUNCE."""
+        link, queue, out = self._find(number)
+        queue.bounce(link, identifier, now, out)
+        return self._done(queue, out)
+
+    def grant(self, number: int, count: int, now: float) -> list[Action]:
+        """GRANT."""
+        link, queue, out = self._find(number)
+        queue.grant(link, count, now, out)
+        return self._done(queue, out)
+
+    def drain(self, number: int, now: float) -> list[Action]:
+        """DRAINING."""
+        link, queue, out = self._find(number)
+        queue.drain(link, now, out)
+        return self._done(queue, out)
+
+    def close_link(self, number: int, now: float) -> list[Action]:
+        """The link is gone."""
+        link, queue, out = self._find(number)
+        del self._links[number]
+        queue.remove_link(link, now, out)
+        self._done(queue, out)
+        if queue.empty:
+            del self._queues[queue.key]
+            self._active.pop(queue.key, None)
+        return out
+
+    def in_flight(self, number: int, identifier: int) -> Invocation | None:
+        """The invocation a link's id stands for."""
+        return self._links[number].in_flight.get(identifier)
+
+    # Time
+
+    def tick(self, now: float) -> list[Action]:
+        """Deadlines and starts of those that wait; call several times a second. Costs nothing where nobody waits."""
+        out: list[Action] = []
+        for queue in list(self._waiting.values()):
+            queue.expire(now, out)
+            queue.plan_start(now, out)
+            self._note(queue)
+        return out
+
+    def check_links(self, now: float) -> list[Action]:
+        """Look for shims that owe an answer; call about once a second."""
+        out: list[Action] = []
+        for queue in list(self._queues.values()):
+            queue.check_links(now, out)
+            self._note(queue)
+        return out
+
+    def read_statistics(self, now: float) -> list[Observed]:
+        """Figures of the functions with something to say since the last reading, and once more when they turn idle."""
+        observed = []
+        for key, queue in list(self._active.items()):
+            if queue.meter.idle:
+                del self._active[key]
+            concurrency, requests = queue.meter.read(now)
+            observed.append(Observed(key, concurrency, len(queue.waiting), requests, queue.ready))
+        return observed
+
+    @property
+    def queued_bytes(self) -> int:
+        """Payloads that wait, of all functions."""
+        return sum(queue.waiting_bytes for queue in self._waiting.values())
+
+    @property
+    def queued(self) -> int:
+        """Invocations that wait, of all functions."""
+        return sum(len(queue.waiting) for queue in self._waiting.values())
+
+    @property
+    def running(self) -> int:
+        """Invocations that pods run, those without caller too."""
+        return sum(link.load for link in self._links.values())
+
+    def figures(self) -> list[tuple[FunctionKey, int, int, int]]:
+        """(function, running, queued, ready) of each function that has links or waiting invocations."""
+        return [
+            (queue.key, sum(link.load for link in queue.links.values()), len(queue.waiting), queue.ready) for queue in self._queues.values()
+        ]
+
+    # Inside
+
+    def _full(self, queue: FunctionQueue, size: int) -> Failure | None:
+        limits = self.limits
+        if len(queue.waiting) >= limits.queue_count:
+            return Failure(PLATFORM_QUEUE_FULL, f"{limits.queue_count} invocations of the function wait already", retry_after_seconds=1)
+        free = limits.queue_bytes - self.queued_bytes
+        if queue.waiting_bytes + size > max(free, 0):
+            message = f"payloads of {queue.waiting_bytes} bytes wait for the function already and {max(free, 0)} bytes are left for all"
+            return Failure(PLATFORM_QUEUE_FULL, message, retry_after_seconds=1)
+        return None
+
+    def _queue(self, key: FunctionKey, now: float) -> FunctionQueue:
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = FunctionQueue(key, self.limits, now)
+        return queue
+
+    def _find(self, number: int) -> tuple[Link, FunctionQueue, list[Action]]:
+        link = self._links[number]
+        return link, self._queues[link.function], []
+
+    def _done(self, queue: FunctionQueue, out: list[Action]) -> list[Action]:
+        if queue.waiting or queue.key in self._waiting:
+            self._note(queue)
+        return out
+
+    def _note(self, queue: FunctionQueue) -> None:
+        if queue.waiting:
+            self._waiting[queue.key] = queue
+        else:
+            self._waiting.pop(queue.key, None)
+
+    @staticmethod
+    def _refuse(invocation: Invocation, failure: Failure) -> list[Action]:
+        invocation.state = State.DONE
+        return [Fail(invocation, failure)]
+
+
+def not_found(key: FunctionKey) -> Failure:
+    """No such Function."""
+    return Failure(CALLER_NOT_FOUND, f"there is no Function {key.name} in namespace {key.namespace}")

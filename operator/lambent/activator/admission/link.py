@@ -1,0 +1,125 @@
+"""What an activator knows of one pod: its link's credit, and the shelf that finds the least-loaded one with some left."""
+
+from __future__ import annotations
+
+from lambent.activator.admission.model import Failure, FunctionKey, Invocation
+
+_NUMBERS = 0xFFFFFFFF
+
+
+class Link:
+    """One pod's link. `credit` is how many invocations it is believed to take now; its shim may know better and bounce one."""
+
+    __slots__ = (
+        "credit",
+        "draining",
+        "failure",
+        "function",
+        "ghosts",
+        "in_flight",
+        "initialized",
+        "last_number",
+        "level",
+        "number",
+        "owed",
+        "rank",
+        "revision",
+        "slots",
+        "wanting",
+    )
+
+    def __init__(self, number: int, function: FunctionKey, revision: str, slots: int) -> None:
+        self.number = number
+        self.function = function
+        self.revision = revision
+        self.slots = slots
+        self.credit = 0
+        self.initialized = False
+        self.failure: Failure | None = None
+        """How its initialisation failed."""
+        self.draining = False
+        self.wanting = False
+        """Whether it surely has a place in its shim's queue of waiting links, or will have when our last frame has arrived."""
+        self.owed: int | None = None
+        """Set while it may have such a place: the last id given out when it got it. See `FunctionQueue.result`."""
+        self.rank: int | None = None
+        """Preference by revision, 0 first; None: not to be used."""
+        self.in_flight: dict[int, Invocation] = {}
+        self.ghosts: dict[int, float] = {}
+        """Started invocations whose caller has gone, by the time they have ended at the latest: they still hold their slots."""
+        self.level: tuple[int, int] | None = None
+        self.last_number = 0
+
+    @property
+    def serving(self) -> bool:
+        """Whether it belongs to a revision that serves and is not going away."""
+        return self.rank is not None and not self.draining
+
+    @property
+    def usable(self) -> bool:
+        """Whether invocations may be sent to it."""
+        return self.initialized and self.failure is None and self.rank is not None and not self.draining
+
+    @property
+    def load(self) -> int:
+        """Invocations of this activator that hold its slots."""
+        return len(self.in_flight) + len(self.ghosts)
+
+    def take_number(self) -> int:
+        """The next id; 32 bits, never one in use."""
+        number = self.last_number
+        while True:
+            number = number + 1 if number < _NUMBERS else 1
+            if number not in self.in_flight and number not in self.ghosts:
+                self.last_number = number
+                return number
+
+    def await_grant(self) -> None:
+        """It gets a place in its shim's queue."""
+        self.wanting = True
+        self.owed = self.last_number
+
+    def add_credit(self, count: int) -> None:
+        """More slots are free: never believed beyond all slots; slots that must be free again end ghosts, the oldest first."""
+        self.credit = min(self.credit + count, self.slots - len(self.in_flight))
+        for number in list(self.ghosts)[: max(0, self.credit + self.load - self.slots)]:
+            del self.ghosts[number]
+
+    def __repr__(self) -> str:
+        return f"<Link {self.number} credit={self.credit} in_flight={len(self.in_flight)} wanting={self.wanting}>"
+
+
+class Shelf:
+    """Usable links with credit, by rank and load; of equals the one that has rested longest."""
+
+    __slots__ = ("_levels",)
+
+    def __init__(self) -> None:
+        self._levels: dict[tuple[int, int], dict[int, Link]] = {}
+
+    def place(self, link: Link) -> None:
+        """Put a link where it belongs now; call after every change of its credit, load, rank or state."""
+        level = (link.rank, link.load) if link.credit > 0 and link.usable and link.rank is not None else None
+        if level == link.level:
+            return
+        self.remove(link)
+        if level is not None:
+            self._levels.setdefault(level, {})[link.number] = link
+            link.level = level
+
+    def remove(self, link: Link) -> None:
+        """Take a link off."""
+        if link.level is not None:
+            row = self._levels[link.level]
+            del row[link.number]
+            if not row:
+                del self._levels[link.level]
+            link.level = None
+
+    def best(self) -> Link | None:
+        """The link for the next invocation."""
+        levels = self._levels
+        if not levels:
+            return None
+        row = levels[min(levels)] if len(levels) > 1 else next(iter(levels.values()))
+        return next(iter(row.values()))

@@ -1,0 +1,36 @@
+"""Time-weighted concurrency of one function: the integral of its level over the interval since the last reading."""
+
+from __future__ import annotations
+
+
+class Meter:
+    """`level` invocations are running or queued; `requests` have come since the last reading. Times in seconds."""
+
+    __slots__ = ("_area", "_changed_at", "_read_at", "level", "requests")
+
+    def __init__(self, now: float) -> None:
+        self.level = 0
+        self.requests = 0
+        self._area = 0.0
+        self._changed_at = now
+        self._read_at = now
+
+    def change(self, by: int, now: float) -> None:
+        """The level changes by that much."""
+        self._area += self.level * (now - self._changed_at)
+        self._changed_at = now
+        self.level += by
+
+    def read(self, now: float) -> tuple[float, int]:
+        """(mean level, requests) since the last reading; starts the next interval."""
+        self.change(0, now)
+        interval = now - self._read_at
+        mean = self._area / interval if interval > 0 else float(self.level)
+        requests = self.requests
+        self._area, self._read_at, self.requests = 0.0, now, 0
+        return mean, requests
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to say: no level, no request and no area since the last reading."""
+        return self.level == 0 and self.requests == 0 and self._area == 0.0

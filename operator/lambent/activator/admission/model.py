@@ -1,0 +1,171 @@
+"""What admission decides on, and what it decides: invocations, rules of a function, actions. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+from lambent.api.reasons import Reason
+
+
+class FunctionKey(NamedTuple):
+    """Which Function."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an invocation was not served.
+
+    `error_type` and `stack_trace` are set where the function itself failed before it could be asked (its initialisation):
+    callers then get Lambda's error object. `retry_after_seconds` is set where trying again later makes sense.
+    """
+
+    reason: Reason
+    message: str
+    error_type: str = ""
+    stack_trace: tuple[str, ...] = ()
+    retry_after_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What admission needs to know of a Function's spec and status."""
+
+    concurrency: int = 1
+    max_scale: int = 1
+    timeout_seconds: float = 3.0
+    ready_revision: str = ""
+    latest_revision: str = ""
+    ready: bool = False
+    blocked: Failure | None = None
+    """Set where no pod that could start would serve: every invocation is answered with this at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the queues and the patience of the decisions; seconds and bytes."""
+
+    queue_count: int = 1000
+    """Waiting invocations of one function at most."""
+    queue_bytes: int = 64 * 1024 * 1024
+    """Payloads of all waiting invocations at most; one function may use as much as is left free, so that nobody can take it all."""
+    queue_seconds: float = 60.0
+    start_patience_seconds: float = 0.1
+    """Where pods are ready, how long the oldest invocation waits before the activator asks for more of them by itself."""
+    start_retry_seconds: float = 1.0
+    """When a raised scale has brought no pod, how long until it is asked for again."""
+    answer_grace_seconds: float = 15.0
+    """How long after a function's timeout its shim may still answer before it counts as broken."""
+
+
+class State(Enum):
+    """Where an invocation is."""
+
+    NEW = auto()
+    WAITING = auto()
+    SENT = auto()
+    DONE = auto()
+
+
+class Invocation:
+    """One invocation on its way. Admission owns all fields but `waiter` and `sent`, which belong to the edges."""
+
+    __slots__ = (
+        "bounces",
+        "dispatched_at",
+        "enqueued_at",
+        "function",
+        "link",
+        "meta",
+        "number",
+        "payload",
+        "sent",
+        "sequence",
+        "state",
+        "tail",
+        "waited_for_start",
+        "waiter",
+        "wants_more",
+    )
+
+    def __init__(self, function: FunctionKey, meta: bytes, payload: bytes, *, tail: bool = False, waiter: Any = None) -> None:
+        self.function = function
+        self.meta = meta
+        """Encoded JSON of the INVOKE frame."""
+        self.payload = payload
+        self.tail = tail
+        """Whether the last 4 KiB of its log are wanted."""
+        self.waiter = waiter
+        """Whatever the edge needs to answer; not looked at here."""
+        self.state = State.NEW
+        self.sequence = 0
+        self.enqueued_at = 0.0
+        self.dispatched_at = 0.0
+        self.link = 0
+        self.number = 0
+        """Its id on the link."""
+        self.sent = False
+        """Whether its last byte has left: from then on its handler may have started."""
+        self.wants_more = False
+        """Whether it was sent with WAITING."""
+        self.bounces = 0
+        self.waited_for_start = False
+        """Whether no pod was there when it came."""
+
+    def __repr__(self) -> str:
+        return f"<Invocation {self.function.namespace}/{self.function.name} #{self.sequence} {self.state.name}>"
+
+
+class Send(NamedTuple):
+    """INVOKE on a link, then BODY until the payload is out."""
+
+    link: int
+    invocation: Invocation
+
+
+class Cancel(NamedTuple):
+    """CANCEL on a link."""
+
+    link: int
+    number: int
+
+
+class Want(NamedTuple):
+    """WANT on a link."""
+
+    link: int
+
+
+class Return(NamedTuple):
+    """RETURN of so many slots on a link."""
+
+    link: int
+    slots: int
+
+
+class Fail(NamedTuple):
+    """Answer the caller: it will not be served."""
+
+    invocation: Invocation
+    failure: Failure
+
+
+class Start(NamedTuple):
+    """Bring the function to at least that many pods."""
+
+    function: FunctionKey
+    replicas: int
+
+
+class Close(NamedTuple):
+    """Break the link: its shim no longer keeps to the protocol."""
+
+    link: int
+    why: str
+
+
+Action = Send | Cancel | Want | Return | Fail | Start | Close

@@ -1,0 +1,161 @@
+"""Invoke of the Lambda API: the request's parts read and checked, and its answer written.
+
+Source: "Invoke" (Lambda API reference) and the service model. Signatures are accepted unread.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote
+
+from lambent.activator.admission.model import Failure
+from lambent.activator.api.error import ApiError, validation_error
+from lambent.activator.api.name import InvalidNameError, NamedFunction, parse_name
+from lambent.activator.http import HttpRequest, HttpResponse
+from lambent.activator.reply import Reply
+
+PATH: Final = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
+PREFIX: Final = "/2015-03-31/"
+MAX_PAYLOAD_BYTES: Final = 6_291_456
+MAX_CLIENT_CONTEXT: Final = 3583
+INVOCATION_TYPES: Final = ("Event", "RequestResponse", "DryRun")
+LOG_TYPES: Final = ("None", "Tail")
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeRequest:
+    """A checked Invoke."""
+
+    function: NamedFunction
+    invocation_type: str
+    tail: bool
+    client_context: Any
+    """Decoded JSON, or None."""
+    trace_id: str
+    payload: bytes
+
+
+def parse_target(path: str, query: str) -> NamedFunction:
+    """Which function a path and query name; raises `ApiError`."""
+    match = PATH.fullmatch(path)
+    if match is None:
+        raise ApiError("UnknownOperationException", 404, f"{path} is no operation of the Lambda API that is served here; Invoke is")
+    qualifier = parse_qs(query, keep_blank_values=True).get("Qualifier", [""])[0] if query else ""
+    try:
+        return parse_name(unquote(match[1]), qualifier)
+    except InvalidNameError as error:
+        raise validation_error(str(error)) from None
+
+
+def parse_invoke(request: HttpRequest) -> InvokeRequest:
+    """The request's parts; raises `ApiError`. The payload must be JSON, an empty one is `{}`."""
+    if request.method != "POST":
+        raise ApiError("UnknownOperationException", 404, f"{request.method} is not a method of Invoke; POST is")
+    function = parse_target(request.path, request.query)
+    headers = request.lower
+    invocation_type = headers.get("x-amz-invocation-type") or "RequestResponse"
+    if invocation_type not in INVOCATION_TYPES:
+        raise validation_error(_not_in(invocation_type, "invocationType", INVOCATION_TYPES))
+    if invocation_type == "Event":
+        message = "InvocationType Event is not served by this version of Lambent; use RequestResponse"
+        raise ApiError("InvalidParameterValueException", 400, message)
+    log_type = headers.get("x-amz-log-type") or "None"
+    if log_type not in LOG_TYPES:
+        raise validation_error(_not_in(log_type, "logType", LOG_TYPES))
+    payload = request.body or b"{}"
+    check_json(payload)
+    context = headers.get("x-amz-client-context")
+    return InvokeRequest(
+        function=function,
+        invocation_type=invocation_type,
+        tail=log_type == "Tail",
+        client_context=_parse_client_context(context) if context else None,
+        trace_id=headers.get("x-amzn-trace-id", ""),
+        payload=payload,
+    )
+
+
+def check_json(payload: bytes) -> None:
+    """Raises Lambda's error for a payload that is no JSON, with its place."""
+    try:
+        json.loads(payload)
+    except json.JSONDecodeError as error:
+        where = f"line: {error.lineno}, column: {error.colno}"
+        if error.pos < len(error.doc):
+            character = error.doc[error.pos]
+            what = f"Unexpected character ('{character}' (code {ord(character)})): {error.msg}"
+        else:
+            what = f"Unexpected end-of-input: {error.msg}"
+        raise _invalid_content(f"{what} at [{where}]") from None
+    except UnicodeDecodeError as error:
+        raise _invalid_content(f"Invalid UTF-8 at byte {error.start}") from None
+    except RecursionError:
+        raise _invalid_content("Document nesting is too deep") from None
+
+
+def reply_response(reply: Reply, request_id: str, version: str, *, tail: bool) -> HttpResponse:
+    """The function's answer, its own error included: status 200, as on Lambda."""
+    headers = [
+        ("content-type", "application/json"),
+        ("x-amzn-requestid", request_id),
+        ("x-amz-executed-version", version),
+    ]
+    if reply.function_error:
+        headers.append(("x-amz-function-error", "Unhandled"))
+    if tail:
+        headers.append(("x-amz-log-result", str(reply.meta.get("logTail") or "")))
+    return HttpResponse(200, headers, reply.payload)
+
+
+def init_error_response(failure: Failure, request_id: str, version: str) -> HttpResponse:
+    """A function that cannot initialise, in the shape of any other error of its own."""
+    headers = [
+        ("content-type", "application/json"),
+        ("x-amzn-requestid", request_id),
+        ("x-amz-executed-version", version),
+        ("x-amz-function-error", "Unhandled"),
+        ("x-lambent-reason", failure.reason.code),
+    ]
+    return HttpResponse(200, headers, init_error_payload(failure, request_id))
+
+
+def init_error_payload(failure: Failure, request_id: str) -> bytes:
+    """Lambda's error object."""
+    fields = {
+        "errorMessage": failure.message,
+        "errorType": failure.error_type,
+        "requestId": request_id,
+        "stackTrace": list(failure.stack_trace),
+    }
+    return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _parse_client_context(text: str) -> Any:
+    if len(text) > MAX_CLIENT_CONTEXT:
+        raise ApiError(
+            "InvalidRequestContentException", 400, f"Client context must be no more than {MAX_CLIENT_CONTEXT} bytes when base64-encoded"
+        )
+    try:
+        decoded = json.loads(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        raise ApiError("InvalidRequestContentException", 400, "Client context must be a valid Base64-encoded JSON object.") from None
+    if not isinstance(decoded, dict):
+        raise ApiError("InvalidRequestContentException", 400, "Client context must be a valid Base64-encoded JSON object.")
+    return decoded
+
+
+def _invalid_content(what: str) -> ApiError:
+    message = f"Could not parse request body into json: Could not parse payload into json: {what}"
+    return ApiError("InvalidRequestContentException", 400, message)
+
+
+def _not_in(value: str, member: str, allowed: tuple[str, ...]) -> str:
+    return (
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
+        f"Member must satisfy enum value set: [{', '.join(allowed)}]"
+    )

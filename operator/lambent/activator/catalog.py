@@ -1,0 +1,85 @@
+"""Functions and Triggers as routing and admission need them. Pure."""
+
+from __future__ import annotations
+
+import json
+
+from lambent.activator.admission.model import Failure, FunctionKey, Rules
+from lambent.activator.routing.route import Route
+from lambent.activator.routing.table import Target
+from lambent.api import conditions
+from lambent.api.function import Function
+from lambent.api.names import DEFAULT_REGION, function_arn
+from lambent.api.reasons import FUNCTION_INIT_ERROR, PLATFORM_NOT_READY
+from lambent.api.status import FunctionStatus
+from lambent.api.trigger import Trigger
+
+# With these, no pod of a function that has never served will come up by waiting.
+HOPELESS = frozenset(
+    {
+        conditions.REASON_INITIALIZATION_FAILED,
+        conditions.REASON_IMAGE_PULL_FAILED,
+        conditions.REASON_CRASH_LOOPING,
+        conditions.REASON_INVALID_SPEC,
+        conditions.REASON_FIELD_NOT_SERVED,
+        conditions.REASON_RUNTIME_UNAVAILABLE,
+        conditions.REASON_CODE_NOT_FOUND,
+        conditions.REASON_NAME_CONFLICT,
+        conditions.REASON_PODS_REFUSED,
+        conditions.REASON_CONFIGURATION_FAILED,
+    }
+)
+
+
+def rules_of(function: Function) -> Rules:
+    """A Function's rules for admission."""
+    status = function.status
+    ready = status.condition(conditions.READY)
+    return Rules(
+        concurrency=function.spec.concurrency,
+        max_scale=function.spec.scaling.max_scale,
+        timeout_seconds=float(function.spec.timeout_seconds),
+        ready_revision=status.ready_revision,
+        latest_revision=status.latest_revision,
+        ready=ready is not None and ready.is_true,
+        blocked=_blocked(status),
+    )
+
+
+def target_of(function: Function, region: str = DEFAULT_REGION) -> Target:
+    """What callers need of a Function."""
+    arn = function_arn(function.name, function.namespace, region)
+    prefix = json.dumps({"arn": arn}, separators=(",", ":"))[:-1] + ',"requestId":"'
+    return Target(
+        key=FunctionKey(function.namespace, function.name),
+        arn=arn,
+        meta_prefix=prefix.encode(),
+        url=function.spec.url,
+    )
+
+
+def route_of(trigger: Trigger) -> Route | None:
+    """A Trigger's route, None where it has none to serve: another source, disabled, or asking for what is not served yet."""
+    spec = trigger.spec
+    if spec.http is None or not spec.enabled or trigger.deleting or spec.alias is not None or spec.filter or spec.batch:
+        return None
+    return Route(
+        trigger=FunctionKey(trigger.namespace, trigger.name),
+        function=FunctionKey(trigger.namespace, spec.function),
+        path=spec.http.path,
+        methods=spec.http.methods,
+        payload_format=spec.http.payload_format,
+        precedence=(trigger.created, trigger.namespace, trigger.name),
+    )
+
+
+def _blocked(status: FunctionStatus) -> Failure | None:
+    if status.ready_revision:
+        return None
+    outcome = status.initialization
+    if outcome is not None and not outcome.succeeded and outcome.revision == status.latest_revision:
+        return Failure(FUNCTION_INIT_ERROR, outcome.error_message, outcome.error_type, outcome.stack_trace)
+    ready = status.condition(conditions.READY)
+    if ready is not None and ready.status == conditions.FALSE and ready.reason in HOPELESS:
+        return Failure(PLATFORM_NOT_READY, f"the function is not ready: {ready.reason}: {ready.message}")
+    return None

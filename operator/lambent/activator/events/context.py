@@ -1,0 +1,48 @@
+"""What both payload formats say about a request beside its parts: who asked, where, and when."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from lambent.activator.http import HttpRequest
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_HOP_BY_HOP = ("connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a function through a URL or an http Trigger, apart from the request itself."""
+
+    request_id: str
+    trace_id: str
+    epoch_seconds: float
+    account: str
+    api: str
+    route_key: str
+    resource: str = ""
+    """The Trigger's path; payload format 1.0 only."""
+    parameters: dict[str, str] | None = None
+    decode_path: bool = False
+    """HTTP APIs give handlers the path decoded, function URLs as it was sent."""
+
+
+def clf_time(epoch_seconds: float) -> str:
+    """Common Log Format, in UTC: `12/Mar/2020:19:03:58 +0000`."""
+    moment = time.gmtime(epoch_seconds)
+    return (
+        f"{moment.tm_mday:02d}/{_MONTHS[moment.tm_mon - 1]}/{moment.tm_year}:"
+        f"{moment.tm_hour:02d}:{moment.tm_min:02d}:{moment.tm_sec:02d} +0000"
+    )
+
+
+def forwarded_headers(request: HttpRequest, trace_id: str) -> dict[str, str]:
+    """The request's headers in lower case, with what a gateway adds; without hop-by-hop ones (RFC 9110, 7.6.1) and cookies."""
+    headers = {name: value for name, value in request.lower.items() if name not in _HOP_BY_HOP}
+    earlier = headers.get("x-forwarded-for")
+    headers["x-forwarded-for"] = f"{earlier}, {request.client}" if earlier else request.client
+    headers.setdefault("x-forwarded-port", str(request.port))
+    headers.setdefault("x-forwarded-proto", request.scheme)
+    headers["x-amzn-trace-id"] = trace_id
+    return headers

@@ -1,0 +1,101 @@
+"""Payload format 2.0: function URLs and http Triggers.
+
+Sources: "Invoking Lambda function URLs" (Lambda Developer Guide), "Create AWS Lambda proxy integrations for HTTP APIs in API Gateway"
+(API Gateway Developer Guide).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+from urllib.parse import unquote
+
+from lambent.activator.events.body import encode_body, encode_event, join_pairs, parse_query
+from lambent.activator.events.context import Call, clf_time, forwarded_headers
+from lambent.activator.events.response import BadResponseError, check_status, response_headers
+from lambent.activator.http import Headers, HttpRequest, HttpResponse
+
+
+def build_event(request: HttpRequest, call: Call) -> bytes:
+    """The event a handler gets."""
+    headers = forwarded_headers(request, call.trace_id)
+    cookie = headers.pop("cookie", None)
+    path = unquote(request.path) if call.decode_path else request.path
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": call.route_key,
+        "rawPath": path,
+        "rawQueryString": request.query,
+    }
+    if cookie is not None:
+        # Several Cookie headers were joined with commas; each holds pairs separated by semicolons (RFC 6265, 5.4).
+        event["cookies"] = [
+            part.strip() for name, value in request.headers if name.lower() == "cookie" for part in value.split(";") if part.strip()
+        ]
+    event["headers"] = headers
+    if request.query:
+        event["queryStringParameters"] = join_pairs(parse_query(request.query))
+    event["requestContext"] = {
+        "accountId": call.account,
+        "apiId": call.api,
+        "domainName": request.host,
+        "domainPrefix": request.host.partition(".")[0],
+        "http": {
+            "method": request.method,
+            "path": path,
+            "protocol": request.version,
+            "sourceIp": request.client,
+            "userAgent": headers.get("user-agent", ""),
+        },
+        "requestId": call.request_id,
+        "routeKey": call.route_key,
+        "stage": "$default",
+        "time": clf_time(call.epoch_seconds),
+        "timeEpoch": int(call.epoch_seconds * 1000),
+    }
+    if call.parameters:
+        event["pathParameters"] = call.parameters
+    encoded = False
+    if request.body:
+        event["body"], encoded = encode_body(request.body, headers.get("content-type", ""), headers.get("content-encoding", ""))
+    event["isBase64Encoded"] = encoded
+    return encode_event(event)
+
+
+def build_response(payload: bytes) -> HttpResponse:
+    """A handler's result as an HTTP response; raises `BadResponseError`.
+
+    A result without `statusCode` is the body itself, as JSON (a string as it is) with status 200.
+    """
+    try:
+        result = json.loads(payload)
+    except ValueError:
+        raise BadResponseError("the result is no JSON") from None
+    if not isinstance(result, dict) or "statusCode" not in result:
+        body = result.encode("utf-8", "replace") if isinstance(result, str) else payload
+        return HttpResponse(200, [("content-type", "application/json")], body)
+    headers: Headers = response_headers(result.get("headers"))
+    if not any(name == "content-type" for name, _ in headers):
+        headers.append(("content-type", "application/json"))
+    cookies = result.get("cookies") or []
+    if not isinstance(cookies, list) or not all(isinstance(cookie, str) for cookie in cookies):
+        raise BadResponseError("cookies must be a list of strings")
+    headers += response_headers(None, [("set-cookie", cookie) for cookie in cookies])
+    return HttpResponse(check_status(result["statusCode"]), headers, response_body(result))
+
+
+def response_body(result: dict[str, Any]) -> bytes:
+    """`body`: a string, base64 where it says so; an object or a list becomes JSON."""
+    body = result.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+    if result.get("isBase64Encoded") is True:
+        try:
+            return base64.b64decode(body, validate=False)
+        except (binascii.Error, ValueError):
+            raise BadResponseError("isBase64Encoded is true, but body is no base64") from None
+    return body.encode("utf-8", "replace")

@@ -1,0 +1,239 @@
+"""Between callers and links: asks admission, does what it says, hands answers back. All state is in `Admission` and the sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from picows import WSUpgradeRequest
+
+from lambent.activator.admission.core import Admission
+from lambent.activator.admission.model import (
+    Action,
+    Cancel,
+    Close,
+    Fail,
+    Failure,
+    FunctionKey,
+    Invocation,
+    Return,
+    Rules,
+    Send,
+    Start,
+    Want,
+)
+from lambent.activator.ports import InitializationReporter, Provisioner, Verifier
+from lambent.activator.reply import Answer, Reply
+from lambent.activator.session import MAX_RESPONSE_BYTES, Hello, LinkSession, Result, parse_meta
+from lambent.api import link as wire
+from lambent.api.reasons import FUNCTION_INIT_ERROR, FUNCTION_RESPONSE_TOO_LARGE, PLATFORM_INTERNAL
+from lambent.api.status import FAILED, SUCCEEDED, Initialization
+from lambent.telemetry.activator_metrics import ActivatorMetrics
+
+LINK_PATH = "/link"
+TICK_SECONDS = 0.05
+TICKS_PER_CHECK = 20
+TICKS_PER_PING = 100
+
+_log = logging.getLogger("lambent.activator.exchange")
+
+
+class Exchange:
+    """Owns the sessions; runs on one event loop."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        provisioner: Provisioner,
+        verifier: Verifier,
+        reporter: InitializationReporter,
+        metrics: ActivatorMetrics,
+        *,
+        identity: str,
+    ) -> None:
+        self.admission = admission
+        self.peers: tuple[str, ...] = ()
+        self._provisioner = provisioner
+        self._verifier = verifier
+        self._reporter = reporter
+        self._metrics = metrics
+        self._identity = identity
+        self._loop = asyncio.get_running_loop()
+        self._sessions: dict[int, LinkSession] = {}
+        self._next_session = 0
+
+    # Callers
+
+    async def invoke(self, invocation: Invocation) -> Answer:
+        """The function's answer, or why there is none. Cancelling it cancels the invocation."""
+        waiter: asyncio.Future[Answer] = self._loop.create_future()
+        invocation.waiter = waiter
+        self._perform(self.admission.submit(invocation, self._loop.time()))
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            self._perform(self.admission.cancel(invocation, self._loop.time()))
+            raise
+
+    def set_rules(self, function: FunctionKey, rules: Rules | None) -> None:
+        """A Function was added or changed, or (None) deleted."""
+        self._perform(self.admission.set_rules(function, rules, self._loop.time()))
+
+    # Links
+
+    def accept(self, request: WSUpgradeRequest) -> LinkSession | None:
+        """A connection on the link port; picows answers 404 to None."""
+        if request.path not in (LINK_PATH, LINK_PATH.encode()):
+            return None
+        self._next_session += 1
+        return LinkSession(self._next_session, self)
+
+    async def verify(self, hello: Hello) -> None:
+        """Raises `LinkRefusedError` unless the hello is true."""
+        await self._verifier.verify(hello)
+
+    def opened(self, session: LinkSession, hello: Hello) -> dict[str, Any]:
+        """A verified link; returns the fields of its WELCOME."""
+        self._sessions[session.number] = session
+        now = self._loop.time()
+        self._perform(self.admission.open_link(session.number, hello.function, hello.revision, hello.slots, now, draining=hello.draining))
+        return {"activator": self._identity, "peers": list(self.peers)}
+
+    def initialized(self, session: LinkSession, fields: dict[str, Any]) -> None:
+        """A pod's initialisation has ended."""
+        hello = session.hello
+        if hello is None:
+            return
+        outcome = parse_initialization(hello.revision, fields)
+        failure = None
+        if not outcome.succeeded:
+            failure = Failure(FUNCTION_INIT_ERROR, outcome.error_message, outcome.error_type, outcome.stack_trace)
+        self._metrics.initialized(
+            hello.function, outcome.duration_ms / 1000, {**hello.phases, **_phases(fields)}, failed=failure is not None
+        )
+        self._reporter.report(hello.function, outcome)
+        self._perform(self.admission.initialized(session.number, failure, self._loop.time()))
+
+    def answered(self, session: LinkSession, number: int, result: Result) -> None:
+        """A whole RESULT."""
+        now = self._loop.time()
+        meta = parse_meta(result.meta)
+        invocation, actions = self.admission.result(session.number, number, now, again=bool(result.flags & wire.AGAIN))
+        if actions:
+            self._perform(actions)
+        if invocation is None or invocation.waiter.done():
+            return
+        if result.size > MAX_RESPONSE_BYTES:
+            failure = Failure(FUNCTION_RESPONSE_TOO_LARGE, f"the response has {result.size} bytes")
+            invocation.waiter.set_result(failure)
+            return
+        chunks = result.chunks
+        reply = Reply(
+            payload=chunks[0] if len(chunks) == 1 else b"".join(chunks),
+            function_error=bool(result.flags & wire.FUNCTION_ERROR),
+            meta=meta,
+            queue_seconds=invocation.dispatched_at - invocation.enqueued_at,
+            total_seconds=now - invocation.enqueued_at,
+            waited_for_start=invocation.waited_for_start,
+        )
+        invocation.waiter.set_result(reply)
+
+    def bounced(self, session: LinkSession, number: int) -> None:
+        """An invocation that has not started comes back."""
+        self._metrics.bounced()
+        self._perform(self.admission.bounce(session.number, number, self._loop.time()))
+
+    def granted(self, session: LinkSession, count: int) -> None:
+        """Slots are kept for us."""
+        self._perform(self.admission.grant(session.number, count, self._loop.time()))
+
+    def draining(self, session: LinkSession) -> None:
+        """A pod goes away after what it runs."""
+        self._perform(self.admission.drain(session.number, self._loop.time()))
+
+    def closed(self, session: LinkSession) -> None:
+        """A link is gone."""
+        del self._sessions[session.number]
+        self._perform(self.admission.close_link(session.number, self._loop.time()))
+
+    def set_peers(self, peers: Sequence[str]) -> None:
+        """Activators have come or gone: every shim is told."""
+        fresh = tuple(sorted(peers))
+        if fresh == self.peers:
+            return
+        self.peers = fresh
+        for session in self._sessions.values():
+            session.send_control(wire.PEERS, {"peers": list(fresh)})
+
+    def leave(self) -> None:
+        """Close every link."""
+        for session in list(self._sessions.values()):
+            session.leave()
+
+    # Time
+
+    async def run(self) -> None:
+        """Deadlines; until cancelled."""
+        ticks = 0
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = self._loop.time()
+            self._perform(self.admission.tick(now))
+            ticks += 1
+            if ticks % TICKS_PER_CHECK == 0:
+                self._perform(self.admission.check_links(now))
+            if ticks % TICKS_PER_PING == 0:
+                for session in list(self._sessions.values()):
+                    session.ping()
+
+    # Doing
+
+    def _perform(self, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Send):
+                self._send(action)
+            elif isinstance(action, Fail):
+                if not action.invocation.waiter.done():
+                    action.invocation.waiter.set_result(action.failure)
+            elif isinstance(action, Start):
+                self._metrics.start_asked(action.function)
+                self._provisioner.raise_to(action.function, action.replicas)
+            elif isinstance(action, Close):
+                self._sessions[action.link].close(action.why)
+            elif (session := self._sessions.get(action.link)) is not None:
+                if isinstance(action, Cancel):
+                    session.send_part(wire.CANCEL, action.number)
+                elif isinstance(action, Want):
+                    session.send_control(wire.WANT)
+                elif isinstance(action, Return):
+                    session.send_count(wire.RETURN, action.slots)
+
+    def _send(self, action: Send) -> None:
+        session = self._sessions.get(action.link)
+        # A link that broke in this very moment gives everything back as soon as the loop tells.
+        if session is not None:
+            session.send_invocation(action.invocation, waiting=action.invocation.wants_more)
+
+
+def parse_initialization(revision: str, fields: dict[str, Any]) -> Initialization:
+    """INIT's fields as `status.initialization` has them; raises `FrameError` without `ok`."""
+    ok = fields.get("ok")
+    if not isinstance(ok, bool):
+        raise wire.FrameError(f"ok of INIT must be true or false, not {ok!r}")
+    duration = fields.get("durationMs")
+    trace = fields.get("stackTrace")
+    return Initialization(
+        revision=revision,
+        outcome=SUCCEEDED if ok else FAILED,
+        duration_ms=float(duration) if isinstance(duration, int | float) else 0.0,
+        error_type="" if ok else str(fields.get("errorType") or PLATFORM_INTERNAL.code),
+        error_message="" if ok else str(fields.get("errorMessage") or ""),
+        stack_trace=tuple(str(line) for line in trace) if not ok and isinstance(trace, list) else (),
+    )
+
+
+def _phases(fields: dict[str, Any]) -> dict[str, Any]:
+    phases = fields.get("phases")
+    return phases if isinstance(phases, dict) else {}

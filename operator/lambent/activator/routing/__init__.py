@@ -1,0 +1,1 @@
+"""Which function a request means: an immutable table, swapped whole. Pure."""

@@ -1,0 +1,306 @@
+"""One link's frames: HELLO to WELCOME, then invocations out and results in. Talks to a `Switchboard`, which decides.
+
+A session is the picows listener of one connection. Before its hello is verified it holds nothing and may send nothing but HELLO.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+
+from lambent.activator.admission.model import FunctionKey, Invocation, State
+from lambent.api import link as wire
+
+HELLO_SECONDS = 5.0
+MISSED_PINGS = 3
+MAX_HELLO_BYTES = 64 * 1024
+MAX_FRAME_BYTES = wire.CHUNK_BYTES + 128 * 1024
+MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+MAX_SLOTS = 1000
+
+_log = logging.getLogger("lambent.activator.link")
+
+
+class LinkRefusedError(Exception):
+    """The hello cannot be believed or used; its text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """HELLO, checked for shape only: who it claims to be is for a verifier to believe."""
+
+    token: str
+    function: FunctionKey
+    revision: str
+    pod: str
+    slots: int
+    draining: bool
+    phases: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Result:
+    """A RESULT as far as it has come."""
+
+    flags: int
+    meta: bytes
+    chunks: list[bytes]
+    size: int
+
+
+class Switchboard(Protocol):
+    """What sessions tell, and ask."""
+
+    async def verify(self, hello: Hello) -> None:
+        """Raises `LinkRefusedError` unless the hello is true."""
+
+    def opened(self, session: LinkSession, hello: Hello) -> dict[str, Any]:
+        """A verified session; returns the fields of WELCOME."""
+
+    def initialized(self, session: LinkSession, fields: dict[str, Any]) -> None:
+        """INIT."""
+
+    def answered(self, session: LinkSession, number: int, result: Result) -> None:
+        """RESULT, whole."""
+
+    def bounced(self, session: LinkSession, number: int) -> None:
+        """BOUNCE."""
+
+    def granted(self, session: LinkSession, count: int) -> None:
+        """GRANT."""
+
+    def draining(self, session: LinkSession) -> None:
+        """DRAINING."""
+
+    def closed(self, session: LinkSession) -> None:
+        """A session that was opened is gone."""
+
+
+class LinkSession(WSListener):
+    """One connection of a shim."""
+
+    def __init__(self, number: int, switchboard: Switchboard) -> None:
+        self.number = number
+        self.hello: Hello | None = None
+        self.opened = False
+        self._switchboard = switchboard
+        self._transport: WSTransport | None = None
+        self._hello_timer: asyncio.TimerHandle | None = None
+        self._verification: asyncio.Task[None] | None = None
+        self._results: dict[int, Result] = {}
+        self._bodies: deque[tuple[Invocation, int, int]] = deque()
+        self._paused = False
+        self._pings = 0
+
+    # From the network
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """The handshake is done: the hello must come soon."""
+        self._transport = transport
+        self._hello_timer = asyncio.get_running_loop().call_later(HELLO_SECONDS, self.close, "no hello within 5 s")
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Everything a shim says."""
+        self._pings = 0
+        kind = frame.msg_type
+        if kind is not WSMsgType.BINARY:
+            if kind is WSMsgType.CLOSE:
+                transport.disconnect()
+            elif kind is not WSMsgType.PONG and kind is not WSMsgType.PING:
+                self.close("only binary frames are spoken here")
+            return
+        payload = frame.get_payload_as_bytes()
+        try:
+            if self.opened:
+                self._receive(payload)
+            else:
+                self._receive_hello(payload)
+        except (wire.FrameError, LinkRefusedError) as error:
+            self.close(str(error))
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows' signature
+        """The connection is gone."""
+        self._transport = None
+        if self._hello_timer is not None:
+            self._hello_timer.cancel()
+        if self._verification is not None:
+            self._verification.cancel()
+        if self.opened:
+            self.opened = False
+            self._switchboard.closed(self)
+
+    def pause_writing(self) -> None:
+        """The shim reads slower than we write: bodies wait."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._paused = False
+        self._pump_bodies()
+
+    def _receive(self, frame: bytes) -> None:
+        kind = frame[0] if frame else 0
+        if kind == wire.RESULT:
+            flags, number, meta, payload = wire.decode_message(frame)
+            result = Result(flags, meta, [payload], len(payload))
+            if flags & wire.LAST:
+                self._switchboard.answered(self, number, result)
+            else:
+                self._results[number] = result
+        elif kind == wire.RESULT_BODY:
+            self._receive_body(frame)
+        elif kind == wire.BOUNCE:
+            _, number, _ = wire.decode_part(frame)
+            self._switchboard.bounced(self, number)
+        elif kind == wire.GRANT:
+            self._switchboard.granted(self, wire.decode_count(frame))
+        elif kind == wire.INIT:
+            self._switchboard.initialized(self, wire.decode_control(frame))
+        elif kind == wire.DRAINING:
+            self._switchboard.draining(self)
+        else:
+            raise wire.FrameError(f"frame of kind {kind:#x} is not one a shim sends after its hello")
+
+    def _receive_body(self, frame: bytes) -> None:
+        flags, number, chunk = wire.decode_part(frame)
+        result = self._results.get(number)
+        if result is None:
+            raise wire.FrameError(f"RESULT_BODY of {number} without a RESULT before it")
+        result.size += len(chunk)
+        # The shim keeps to Lambda's limit; this bounds what a broken one can make us hold.
+        if result.size <= MAX_RESPONSE_BYTES:
+            result.chunks.append(chunk)
+        if flags & wire.LAST:
+            del self._results[number]
+            self._switchboard.answered(self, number, result)
+
+    def _receive_hello(self, frame: bytes) -> None:
+        if self._verification is not None or not frame or frame[0] != wire.HELLO or len(frame) > MAX_HELLO_BYTES:
+            raise LinkRefusedError("the first frame must be one HELLO, and nothing more may come before WELCOME")
+        self.hello = parse_hello(wire.decode_control(frame))
+        self._verification = asyncio.get_running_loop().create_task(self._verify(self.hello))
+
+    async def _verify(self, hello: Hello) -> None:
+        try:
+            await self._switchboard.verify(hello)
+        except LinkRefusedError as error:
+            _log.warning("link of %s/%s refused: %s", hello.function.namespace, hello.function.name, error)
+            self.close(str(error))
+            return
+        if self._hello_timer is not None:
+            self._hello_timer.cancel()
+        if self._transport is not None:
+            self.opened = True
+            fields = self._switchboard.opened(self, hello)
+            self._transport.send(WSMsgType.BINARY, wire.encode_control(wire.WELCOME, fields))
+
+    # To the network
+
+    def send_invocation(self, invocation: Invocation, *, waiting: bool) -> None:
+        """INVOKE; a payload over one chunk follows in BODY frames, as fast as the shim reads."""
+        payload = invocation.payload
+        flags = (wire.TAIL if invocation.tail else 0) | (wire.WAITING if waiting else 0)
+        if len(payload) <= wire.CHUNK_BYTES:
+            invocation.sent = True
+            self._send(wire.encode_message(wire.INVOKE, flags | wire.LAST, invocation.number, invocation.meta, payload))
+            return
+        self._send(wire.encode_message(wire.INVOKE, flags, invocation.number, invocation.meta, payload[: wire.CHUNK_BYTES]))
+        self._bodies.append((invocation, invocation.number, wire.CHUNK_BYTES))
+        self._pump_bodies()
+
+    def send_part(self, kind: int, number: int) -> None:
+        """CANCEL."""
+        self._send(wire.encode_part(kind, 0, number))
+
+    def send_count(self, kind: int, count: int) -> None:
+        """RETURN."""
+        self._send(wire.encode_count(kind, count))
+
+    def send_control(self, kind: int, fields: dict[str, Any] | None = None) -> None:
+        """WANT and PEERS."""
+        self._send(wire.encode_control(kind, fields))
+
+    def ping(self) -> None:
+        """Ask whether the shim is still there; called every few seconds. Silent to the last three, it counts as lost."""
+        if self._transport is None:
+            return
+        if self._pings >= MISSED_PINGS:
+            _log.warning("link %s is lost: %s pings were not answered", self.number, self._pings)
+            # Without the closing handshake: nobody is there to take part in it.
+            self._transport.disconnect(graceful=False)
+            return
+        self._pings += 1
+        self._transport.send_ping()
+
+    def close(self, why: str) -> None:
+        """Close with a policy violation; `why` is sent, and cut to what a close frame holds."""
+        if self._transport is not None:
+            _log.info("closing link %s: %s", self.number, why)
+            self._transport.send_close(WSCloseCode.POLICY_VIOLATION, why.encode()[:120])
+            self._transport.disconnect()
+
+    def leave(self) -> None:
+        """Close because this activator goes away."""
+        if self._transport is not None:
+            self._transport.send_close(WSCloseCode.GOING_AWAY, b"")
+            self._transport.disconnect()
+
+    def _send(self, frame: bytes) -> None:
+        if self._transport is not None:
+            self._transport.send(WSMsgType.BINARY, frame)
+
+    def _pump_bodies(self) -> None:
+        """One chunk of each body in turn, so that a big one does not hold up the others."""
+        while self._bodies and not self._paused:
+            invocation, number, offset = self._bodies.popleft()
+            # Cancelled or bounced meanwhile, and perhaps under way on another link: the rest is not wanted here.
+            if invocation.state is not State.SENT or invocation.link != self.number or invocation.number != number:
+                continue
+            end = offset + wire.CHUNK_BYTES
+            last = end >= len(invocation.payload)
+            invocation.sent = last
+            self._send(wire.encode_part(wire.BODY, wire.LAST if last else 0, number, invocation.payload[offset:end]))
+            if not last:
+                self._bodies.append((invocation, number, end))
+
+
+def parse_hello(fields: dict[str, Any]) -> Hello:
+    """The fields of HELLO; raises `LinkRefusedError` naming what does not fit."""
+    if fields.get("protocol") != wire.PROTOCOL:
+        raise LinkRefusedError(f"protocol {fields.get('protocol')!r} is not spoken here; {wire.PROTOCOL} is")
+    texts: dict[str, str] = {}
+    for name in ("token", "namespace", "function", "revision", "pod"):
+        value = fields.get(name)
+        if not isinstance(value, str) or len(value) > MAX_HELLO_BYTES:
+            raise LinkRefusedError(f"{name} of the hello must be text, not {type(value).__name__}")
+        texts[name] = value
+    slots = fields.get("slots")
+    if not isinstance(slots, int) or isinstance(slots, bool) or not 1 <= slots <= MAX_SLOTS:
+        raise LinkRefusedError(f"slots of the hello must be 1 to {MAX_SLOTS}, not {slots!r}")
+    phases = fields.get("phases")
+    return Hello(
+        token=texts["token"],
+        function=FunctionKey(texts["namespace"], texts["function"]),
+        revision=texts["revision"],
+        pod=texts["pod"],
+        slots=slots,
+        draining=bool(fields.get("draining")),
+        phases=phases if isinstance(phases, dict) else {},
+    )
+
+
+def parse_meta(meta: bytes) -> dict[str, Any]:
+    """The meta of a RESULT; raises `FrameError` where it is no JSON object."""
+    try:
+        fields = json.loads(meta)
+    except ValueError as error:
+        raise wire.FrameError(f"meta of a RESULT is no JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise wire.FrameError("meta of a RESULT is no JSON object")
+    return fields

@@ -1,0 +1,61 @@
+"""Settings of the activator; the fields of `ProcessSettings` besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambent.settings.base import ProcessSettings, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivatorSettings(ProcessSettings):
+    """What an activator reads at its start."""
+
+    http_port: int = setting("LAMBENT_HTTP_PORT", 8080, "Port of the Lambda API, function URLs and http Triggers.", low=0, high=65_535)
+    link_port: int = setting("LAMBENT_LINK_PORT", 8081, "Port that shims dial.", low=0, high=65_535)
+    pod_ip: str = setting("LAMBENT_POD_IP", "", "Address shims reach this activator at; empty where its Service tells them.")
+    queue_max_invocations: int = setting(
+        "LAMBENT_QUEUE_MAX_INVOCATIONS", 1000, "Invocations of one function that may wait; more are answered 429.", low=1, high=1_000_000
+    )
+    queue_max_megabytes: int = setting(
+        "LAMBENT_QUEUE_MAX_MEGABYTES",
+        64,
+        "Payloads of all waiting invocations; one function may use what is left free.",
+        unit="MiB",
+        low=1,
+        high=65_536,
+    )
+    queue_seconds: float = setting(
+        "LAMBENT_QUEUE_SECONDS",
+        60.0,
+        "How long an invocation waits for a free slot before it is answered 504.",
+        unit="s",
+        low=0.1,
+        high=900,
+    )
+    start_patience_seconds: float = setting(
+        "LAMBENT_START_PATIENCE_SECONDS",
+        0.1,
+        "Where pods are ready, how long a wait makes the activator ask for more itself.",
+        unit="s",
+        low=0,
+        high=60,
+    )
+    start_retry_seconds: float = setting(
+        "LAMBENT_START_RETRY_SECONDS", 1.0, "How long until a scale that brought no pod is raised again.", unit="s", low=0.1, high=60
+    )
+    links_service: str = setting("LAMBENT_LINKS_SERVICE", "lambent-activator-links", "Headless Service of the activators' links.")
+    autoscaler: str = setting(
+        "LAMBENT_AUTOSCALER", "lambent-autoscaler:8083", "host:port statistics go to, at every address of the host; empty for none."
+    )
+    statistics_seconds: float = setting("LAMBENT_STATISTICS_SECONDS", 0.2, "Interval of statistics.", unit="s", low=0.05, high=5)
+    token_file: str = setting(
+        "LAMBENT_TOKEN_FILE", "/var/run/secrets/lambent/token", "This activator's projected token, shown to autoscalers."
+    )
+    region: str = setting("LAMBENT_REGION", "us-east-1", "Region in ARNs.")
+    settle_seconds: float = setting(
+        "LAMBENT_SETTLE_SECONDS", 1.0, "After SIGTERM, how long new connections are still taken.", unit="s", low=0, high=60
+    )
+    drain_seconds: float = setting(
+        "LAMBENT_DRAIN_SECONDS", 915.0, "After SIGTERM, how long invocations under way may take.", unit="s", low=0, high=3600
+    )

@@ -1,0 +1,133 @@
+"""Metrics of an activator, in a registry that is passed in. Names and labels: docs/operations.md.
+
+Children of labelled metrics are looked up once per function and kept: the hot path adds numbers and does nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
+FUNCTION = ("namespace", "function")
+
+
+class _OfFunction:
+    """The children of one function."""
+
+    __slots__ = ("duration", "outcomes", "queue_wait", "succeeded")
+
+    def __init__(self, metrics: ActivatorMetrics, namespace: str, function: str) -> None:
+        self.duration = metrics.durations.labels(namespace, function)
+        self.queue_wait = metrics.queue_waits.labels(namespace, function)
+        self.succeeded = metrics.invocations.labels(namespace, function, "success", "")
+        self.outcomes: dict[str, Counter] = {}
+
+
+class ActivatorMetrics:
+    """Counters and histograms; gauges are read when scraped, from `figures`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.invocations = Counter(
+            "lambent_invocations", "Invocations by function, outcome and reason.", (*FUNCTION, "outcome", "reason"), registry=registry
+        )
+        self.durations = Histogram(
+            "lambent_invocation_duration_seconds", "From arrival to the answer.", FUNCTION, buckets=SECONDS, registry=registry
+        )
+        self.queue_waits = Histogram(
+            "lambent_queue_wait_seconds", "From arrival until sent to a pod.", FUNCTION, buckets=SECONDS, registry=registry
+        )
+        self.cold_starts = Counter("lambent_cold_starts", "Invocations that waited for a pod to start.", FUNCTION, registry=registry)
+        self.cold_start_phases = Histogram(
+            "lambent_cold_start_phase_seconds", "Parts of cold starts.", (*FUNCTION, "phase"), buckets=SECONDS, registry=registry
+        )
+        self.initializations = Counter(
+            "lambent_initializations", "Initialisations of pods by outcome.", (*FUNCTION, "outcome"), registry=registry
+        )
+        self.starts_asked = Counter("lambent_starts_asked", "Times this activator raised a scale.", FUNCTION, registry=registry)
+        self.bounces = Counter("lambent_bounces", "Invocations that met a slot just taken and went elsewhere.", registry=registry)
+        self.refused = Counter("lambent_requests_refused", "Requests that reached no function, by reason.", ("reason",), registry=registry)
+        self._functions: dict[tuple[str, str], _OfFunction] = {}
+
+    def succeeded(self, function: tuple[str, str], total_seconds: float, queue_seconds: float) -> None:
+        """An invocation went well."""
+        children = self._functions.get(function) or self._children(function)
+        children.succeeded.inc()
+        children.duration.observe(total_seconds)
+        children.queue_wait.observe(queue_seconds)
+
+    def failed(self, function: tuple[str, str], outcome: str, reason: str, total_seconds: float) -> None:
+        """An invocation of a known function went wrong."""
+        children = self._functions.get(function) or self._children(function)
+        counter = children.outcomes.get(reason)
+        if counter is None:
+            counter = children.outcomes[reason] = self.invocations.labels(*function, outcome, reason)
+        counter.inc()
+        children.duration.observe(total_seconds)
+
+    def cold_start(self, function: tuple[str, str], wait_seconds: float) -> None:
+        """An invocation had to wait for a pod."""
+        self.cold_starts.labels(*function).inc()
+        self.cold_start_phases.labels(*function, "wait").observe(wait_seconds)
+
+    def initialized(self, function: tuple[str, str], init_seconds: float, phases: Mapping[str, Any], *, failed: bool) -> None:
+        """A pod has initialised; `phases` are milliseconds by name, as its shim told them."""
+        self.initializations.labels(*function, "failed" if failed else "succeeded").inc()
+        self.cold_start_phases.labels(*function, "init").observe(init_seconds)
+        for phase, milliseconds in phases.items():
+            if isinstance(milliseconds, int | float) and phase.removesuffix("Ms").isidentifier() and len(phase) < 40:
+                self.cold_start_phases.labels(*function, phase.removesuffix("Ms")).observe(milliseconds / 1000)
+
+    def start_asked(self, function: tuple[str, str]) -> None:
+        """The scale is raised."""
+        self.starts_asked.labels(*function).inc()
+
+    def bounced(self) -> None:
+        """An invocation came back unstarted."""
+        self.bounces.inc()
+
+    def request_refused(self, reason: str) -> None:
+        """A request for no function there is."""
+        self.refused.labels(reason).inc()
+
+    def forget(self, function: tuple[str, str]) -> None:
+        """A function was deleted: its series go, so that they do not pile up."""
+        self._functions.pop(function, None)
+        labels = dict(zip(FUNCTION, function, strict=True))
+        for metric in (
+            self.invocations,
+            self.durations,
+            self.queue_waits,
+            self.cold_starts,
+            self.cold_start_phases,
+            self.initializations,
+            self.starts_asked,
+        ):
+            metric.remove_by_labels(labels)
+
+    def _children(self, function: tuple[str, str]) -> _OfFunction:
+        children = self._functions[function] = _OfFunction(self, *function)
+        return children
+
+
+class FigureCollector(Collector):
+    """In-flight, queued and ready per function, read at the moment of the scrape."""
+
+    def __init__(self, figures: Callable[[], Iterable[tuple[tuple[str, str], int, int, int]]]) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterable[Metric]:
+        """The three gauges."""
+        in_flight = GaugeMetricFamily("lambent_in_flight", "Invocations that pods run for this activator.", labels=FUNCTION)
+        queued = GaugeMetricFamily("lambent_queued", "Invocations that wait in this activator.", labels=FUNCTION)
+        ready = GaugeMetricFamily("lambent_ready", "Pods that are linked to this activator and take invocations.", labels=FUNCTION)
+        for function, running_count, queued_count, ready_count in self._figures():
+            in_flight.add_metric(list(function), running_count)
+            queued.add_metric(list(function), queued_count)
+            ready.add_metric(list(function), ready_count)
+        return [in_flight, queued, ready]

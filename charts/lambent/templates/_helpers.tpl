@@ -35,6 +35,16 @@ labels:
 {{ $runtimes | toJson }}
 {{- end }}
 
+{{- define "lambent.podAnnotations" -}}
+{{- $values := index .context.Values .role -}}
+{{- with .context.Values.rollout }}
+lambent.dev/rollout: {{ . | quote }}
+{{- end }}
+{{- with $values.podAnnotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{/* What every control-plane pod has in common around its container. */}}
 {{- define "lambent.pod" -}}
 {{- $values := index .context.Values .role -}}

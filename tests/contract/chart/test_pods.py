@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import NAMESPACE, ROLES, container_of, find, render, rendered_by_default
+from cluster.versions import ACTIVATOR_NODE_PORT
+from tests.support.chart import CHART, NAMESPACE, ROLES, container_of, find, render, rendered_by_default
 
 
 def pod_of(role: str) -> dict[str, Any]:
@@ -100,6 +101,21 @@ def test_a_role_of_one_replica_has_no_disruption_budget_that_would_block_a_drain
 
     assert budgets == {"lambent-activator", "lambent-autoscaler"}
     assert [item for item in single if item["kind"] == "PodDisruptionBudget"] == []
+
+
+def test_a_new_rollout_text_replaces_the_pods_and_nothing_else_does() -> None:
+    def annotations(*arguments: str) -> list[dict[str, str] | None]:
+        return [item["spec"]["template"]["metadata"].get("annotations") for item in render(*arguments) if item["kind"] == "Deployment"]
+
+    assert annotations() == [None, None, None]
+    assert annotations("--set-string", "rollout=17") == [{"lambent.dev/rollout": "17"}] * 3
+
+
+def test_the_values_of_make_up_open_the_front_door_on_the_node() -> None:
+    objects = render("--values", str(CHART / "ci" / "kind-values.yaml"))
+
+    assert find(objects, "Service", "lambent-activator")["spec"]["ports"][0]["nodePort"] == ACTIVATOR_NODE_PORT
+    assert container_of(objects, "activator")["image"] == "lambent/control-plane:dev"
 
 
 def test_network_policies_can_be_left_to_another_tool() -> None:

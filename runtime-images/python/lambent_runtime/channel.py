@@ -1,0 +1,80 @@
+"""The process's end of its socket to the shim: blocking reads and writes of whole frames, and descriptors that come with them."""
+
+from __future__ import annotations
+
+import array
+import socket
+
+from lambent_runtime import frames
+
+_READ_BYTES = 262_144
+
+
+class ChannelClosedError(Exception):
+    """The shim has closed its end: nothing is left to do."""
+
+
+class Channel:
+    """Frames over one Unix stream socket."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor)
+        self._buffer = bytearray()
+
+    def fileno(self) -> int:
+        """The descriptor, for an event loop or to close."""
+        return self.socket.fileno()
+
+    def read(self) -> frames.Frame:
+        """The next frame. Raises ChannelClosedError at the end."""
+        buffer = self._buffer
+        while True:
+            frame = take_frame(buffer)
+            if frame is not None:
+                return frame
+            data = self.socket.recv(_READ_BYTES)
+            if not data:
+                raise ChannelClosedError
+            buffer += data
+
+    def read_with_descriptors(self, count: int) -> tuple[frames.Frame, list[int]]:
+        """The next frame (a FORK: always sent in one piece) and the descriptors sent with it."""
+        data, ancillary, _, _ = self.socket.recvmsg(frames.HEAD.size, socket.CMSG_SPACE(count * 4))
+        if not data:
+            raise ChannelClosedError
+        received = array.array("i")
+        for level, kind, content in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                received.frombytes(content[: len(content) - len(content) % received.itemsize])
+        while len(data) < frames.HEAD.size:
+            more = self.socket.recv(frames.HEAD.size - len(data))
+            if not more:
+                raise ChannelClosedError
+            data += more
+        frame = take_frame(bytearray(data))
+        if frame is None:
+            raise ChannelClosedError
+        return frame, list(received)
+
+    def write(self, data: bytes) -> None:
+        """Send all of it."""
+        self.socket.sendall(data)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        self.socket.close()
+
+
+def take_frame(buffer: bytearray) -> frames.Frame | None:
+    """Take the first whole frame off the buffer; None while it is incomplete."""
+    head = frames.HEAD.size
+    if len(buffer) < head:
+        return None
+    length, kind, flags, meta_length, number, value = frames.HEAD.unpack_from(buffer)
+    end = head + length
+    if len(buffer) < end:
+        return None
+    middle = head + meta_length
+    frame = frames.Frame(kind, flags, number, value, bytes(buffer[head:middle]), bytes(buffer[middle:end]))
+    del buffer[:end]
+    return frame

@@ -1,0 +1,120 @@
+"""Forks processes on the shim's orders, and tells whether a process is fit to be forked once the handler is imported."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import NamedTuple
+
+from lambent_runtime import frames
+from lambent_runtime.channel import Channel
+
+_HIGH_DESCRIPTOR = 900
+"""The channel and the output live up here, where handlers that close "everything" rarely look (Lambda's own limit is 1024)."""
+
+
+class Order(NamedTuple):
+    """A child to fork."""
+
+    prepare: bool
+    channel: int
+    output: int
+
+
+def wait_for_fork(channel: Channel) -> Order:
+    """Fork a child for each FORK; returns in the children only. Raises ChannelClosedError in the template when the shim is gone."""
+    while True:
+        frame, descriptors = channel.read_with_descriptors(2)
+        if frame.kind != frames.FORK or len(descriptors) != 2:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            continue
+        if _fork_detached():
+            return Order(bool(frame.flags & frames.PREPARE), descriptors[0], descriptors[1])
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _fork_detached() -> bool:
+    """Whether this is the child. It is a grandchild by birth, so that the shim adopts it and learns how it ended.
+
+    A fork that fails closes the child's channel unanswered, which tells the shim.
+    """
+    try:
+        middle = os.fork()
+    except OSError:
+        return False
+    if middle:
+        os.waitpid(middle, 0)
+        return False
+    try:
+        child = os.fork()
+    except OSError:
+        os._exit(1)
+    if child:
+        os._exit(0)
+    return True
+
+
+def adopt(order: Order, template: Channel) -> tuple[Channel, int]:
+    """Make the child a process of its own: session, standard streams, channel. Returns its channel and its output's descriptor."""
+    template.close()
+    os.setsid()
+    os.dup2(order.output, 1)
+    os.dup2(order.output, 2)
+    output = _move_up(order.output)
+    channel = Channel(_move_up(order.channel))
+    os.register_at_fork(after_in_child=lambda: os.close(channel.socket.detach()) if channel.fileno() >= 0 else None)
+    return channel, output
+
+
+def _move_up(descriptor: int) -> int:
+    try:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH_DESCRIPTOR)
+    except OSError:
+        os.set_inheritable(descriptor, False)
+        return descriptor
+    os.close(descriptor)
+    return moved
+
+
+class Footprint(NamedTuple):
+    """What a fork would share or lose."""
+
+    threads: int
+    children: bool
+    descriptors: frozenset[tuple[str, str]]
+
+
+def take_footprint() -> Footprint:
+    """Threads, children and open descriptors of this process."""
+    descriptors = []
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - pathlib costs 3 ms of a cold start
+        try:
+            descriptors.append((name, os.readlink(f"/proc/self/fd/{name}")))  # noqa: PTH115
+        except OSError:
+            continue
+    tasks = os.listdir("/proc/self/task")  # noqa: PTH208
+    children = False
+    for task in tasks:
+        try:
+            with open(f"/proc/self/task/{task}/children", "rb") as file:  # noqa: PTH123
+                children = children or bool(file.read())
+        except OSError:
+            continue
+    return Footprint(len(tasks), children, frozenset(descriptors))
+
+
+def explain_unforkable(before: Footprint, after: Footprint) -> str:
+    """Why a process must not be forked now; empty when it may.
+
+    A fork keeps one thread, and shares open files and connections: two workers on one database connection would read each other's rows.
+    """
+    if after.threads > 1:
+        return f"{after.threads} threads run"
+    if after.children:
+        return "it has child processes"
+    opened = sorted(target for _, target in after.descriptors - before.descriptors if not target.startswith("/dev/"))
+    if opened:
+        return f"it opened {', '.join(opened)}"
+    return ""

@@ -1,0 +1,112 @@
+"""What each process of a function does in its life: the prepared interpreter, the template with the handler imported, the workers.
+
+    shim ── prepared interpreter (no user code) ── template (handler imported) ── workers
+Each is forked from the one before on the shim's order and has its own channel. A template that can't be forked serves itself.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import resource
+import sys
+import time
+from typing import Any
+
+from lambent_runtime import forking, frames, worker
+from lambent_runtime.channel import Channel, ChannelClosedError
+from lambent_runtime.errors import UNHANDLED_AT_INIT, FaultError, build_exception_error, build_fault_error
+from lambent_runtime.loader import is_coroutine_handler, load_handler
+from lambent_runtime.logs import Logs, Sink, set_up_logging, unbuffer_standard_streams
+from lambent_runtime.marshal import to_json
+from lambent_runtime.paths import prepare_imports
+
+_CHANNEL_DESCRIPTOR = 3
+_LAST_DESCRIPTOR = 1024
+"""What the shim's own parent left open below this is none of the function's business."""
+_OUT_OF_MEMORY_SCORE = b"1000"
+
+
+def main(runtime_dir: str) -> None:
+    """Be the prepared interpreter; children leave through here as what they were forked to be. `sys.argv[1]` is the layers' root."""
+    layers_dir = sys.argv[1] if len(sys.argv) > 1 else "/opt"
+    sys.argv[1:] = []
+    _give_way_under_memory_pressure()
+    _enter(os.environ["LAMBDA_TASK_ROOT"])
+    unbuffer_standard_streams()
+    os.closerange(_CHANNEL_DESCRIPTOR + 1, _LAST_DESCRIPTOR)
+    channel = Channel(_CHANNEL_DESCRIPTOR)
+    try:
+        _live(channel, layers_dir, runtime_dir)
+    except ChannelClosedError:
+        os._exit(0)
+
+
+def _live(channel: Channel, layers_dir: str, runtime_dir: str) -> None:
+    order = forking.wait_for_fork(channel)
+    channel, output = forking.adopt(order, channel)
+    channel.write(frames.encode(frames.STARTED, value=os.getpid()))
+    started = time.monotonic()
+    logs = set_up_logging(Sink(output))
+    before = forking.take_footprint()
+    handler = _initialise(channel, logs, layers_dir, runtime_dir)
+    duration_ms = (time.monotonic() - started) * 1000
+    coroutine = is_coroutine_handler(handler)
+    why = forking.explain_unforkable(before, forking.take_footprint()) if order.prepare else "it was forked to serve"
+    _report_ready(channel, duration_ms=duration_ms, coroutine=coroutine, template=not why, why=why)
+    if not why:
+        gc.freeze()
+        order = forking.wait_for_fork(channel)
+        channel, logs.sink.descriptor = forking.adopt(order, channel)
+        os.close(output)
+        channel.write(frames.encode(frames.STARTED, value=os.getpid()))
+        _report_ready(channel, duration_ms=0.0, coroutine=coroutine, template=False, why="")
+    _serve(channel, handler, logs, coroutine=coroutine)
+
+
+def _initialise(channel: Channel, logs: Logs, layers_dir: str, runtime_dir: str) -> Any:
+    prepare_imports(os.environ["LAMBDA_TASK_ROOT"], layers_dir, runtime_dir)
+    try:
+        return load_handler(os.environ["_HANDLER"])
+    except FaultError as fault:
+        error = build_fault_error(fault)
+    except Exception as failure:  # noqa: BLE001 - the user's module may raise anything; INIT reports it
+        error = build_exception_error(failure)
+    logging.warning(UNHANDLED_AT_INIT)  # noqa: LOG015 - the root logger, as AWS's runtime does
+    logs.log_error(error)
+    channel.write(frames.encode(frames.INIT_FAILED, payload=to_json(error).encode()))
+    sys.exit(1)
+
+
+def _report_ready(channel: Channel, *, duration_ms: float, coroutine: bool, template: bool, why: str) -> None:
+    meta = {"durationMs": duration_ms, "coroutine": coroutine, "template": template, "why": why}
+    channel.write(frames.encode(frames.READY, meta=json.dumps(meta).encode()))
+
+
+def _serve(channel: Channel, handler: Any, logs: Logs, *, coroutine: bool) -> None:
+    if coroutine:
+        from lambent_runtime import async_worker  # noqa: PLC0415 - asyncio is 30 ms that `def` handlers need not pay
+
+        async_worker.serve(channel, handler, logs)
+    else:
+        worker.serve(channel, handler, logs)
+
+
+def _give_way_under_memory_pressure() -> None:
+    """The kernel should pick a process of the function before the shim; children inherit the score. No core dumps."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:  # noqa: PTH123 - pathlib costs 3 ms of a cold start
+            file.write(_OUT_OF_MEMORY_SCORE)
+    except OSError:
+        return  # not every sandbox lets a process change it; the shim's own watch does not need it
+
+
+def _enter(task_root: str) -> None:
+    """The current folder is the code's, as on Lambda."""
+    try:
+        os.chdir(task_root)
+    except OSError:
+        return  # importing the handler says what is missing

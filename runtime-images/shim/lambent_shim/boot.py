@@ -1,0 +1,65 @@
+"""The first milliseconds: configuration, the prepared interpreter, the order to import the handler. Imports next to nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from lambent_shim.configuration import Configuration, ConfigurationError, parse_configuration
+from lambent_shim.environment import build_environment, name_log_stream
+from lambent_shim.spawn import Ends, order_fork, spawn_prepared
+
+VARIABLE = "LAMBENT_SHIM"
+_IN_IMAGE = "/var/runtime"
+_BAD_CONFIGURATION = 78
+"""sysexits.h's EX_CONFIG."""
+
+
+class Started(NamedTuple):
+    """What runs already when the shim itself starts to."""
+
+    configuration: Configuration
+    environment: dict[str, str]
+    started_at: float
+    """Seconds since the epoch."""
+    prepared_pid: int
+    prepared: Ends
+    candidate: Ends
+
+
+def boot(environ: Mapping[str, str], started_at: float) -> Started:
+    """Start the prepared interpreter; ends the process with a message where the configuration is wrong."""
+    try:
+        configuration = parse_configuration(environ.get(VARIABLE, ""), runtime_dir=_find_runtime(), pod=environ.get("HOSTNAME", ""))
+    except ConfigurationError as error:
+        sys.stderr.write(f"{VARIABLE}: {error}\n")
+        sys.exit(_BAD_CONFIGURATION)
+    absolute = os.path.abspath
+    configuration = replace(
+        configuration,
+        task_root=absolute(configuration.task_root),
+        runtime_dir=absolute(configuration.runtime_dir),
+        layers_dir=absolute(configuration.layers_dir),
+        token_file=absolute(configuration.token_file) if configuration.token_file else "",
+    )
+    stream = name_log_stream(time.strftime("%Y/%m/%d", time.gmtime(started_at)), configuration.version, os.urandom(16).hex())
+    environment = build_environment(configuration, environ, log_stream=stream)
+    try:
+        pid, prepared = spawn_prepared(configuration.python, configuration.runtime_dir, configuration.layers_dir, environment)
+    except OSError as error:
+        sys.stderr.write(f"{VARIABLE}: python is {configuration.python!r}, which does not start: {error}\n")
+        sys.exit(_BAD_CONFIGURATION)
+    candidate = order_fork(prepared.channel, 1, prepare=True)
+    return Started(configuration, environment, started_at, pid, prepared, candidate)
+
+
+def _find_runtime() -> str:
+    """The image's runtime folder, or the checkout's."""
+    if os.path.isdir(f"{_IN_IMAGE}/lambent_runtime"):  # noqa: PTH112 - pathlib costs 3 ms of a cold start
+        return _IN_IMAGE
+    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
+    return os.path.join(here, "..", "..", "python")  # noqa: PTH118

@@ -1,0 +1,136 @@
+"""LAMBENT_SHIM parsed and validated; errors name the field, its value and what is allowed.
+
+Fields: docs/runtime-contract.md. Only `__main__` reads the environment.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+LOG_FORMATS = ("Text", "JSON")
+APPLICATION_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+SYSTEM_LEVELS = ("DEBUG", "INFO", "WARN")
+
+
+class ConfigurationError(ValueError):
+    """LAMBENT_SHIM does not say what it must."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What this pod is and runs."""
+
+    namespace: str
+    function: str
+    revision: str
+    """10 hex digits; told in HELLO."""
+    runtime: str
+    """`python3.11`."""
+    handler: str
+    version: str
+    """`$LATEST` or a number."""
+    timeout_seconds: float
+    """1 to 900."""
+    memory_mib: int
+    """128 to 10240: the function's memory, without the shim's share."""
+    concurrency: int
+    """Slots of this pod, 1 to 1000."""
+    activators: tuple[str, ...]
+    """`host:port`; every address of every host is dialled."""
+    token_file: str
+    """Path of the projected token; empty: the token is empty."""
+    task_root: str
+    """Folder of the user's code."""
+    region: str
+    arn: str
+    log_format: str
+    """Text or JSON."""
+    application_level: str
+    """Empty: as Lambda's Text format without a level."""
+    system_level: str
+    """For platform events in JSON format."""
+    status_port: int
+    """0: no status server."""
+    runtime_dir: str
+    layers_dir: str
+    python: str
+    pod: str
+
+
+def parse_configuration(text: str, *, runtime_dir: str, pod: str) -> Configuration:
+    """LAMBENT_SHIM's JSON; `runtime_dir` and `pod` are the defaults of the fields of that name. Raises ConfigurationError."""
+    try:
+        fields = json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f"LAMBENT_SHIM is no JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise ConfigurationError(f"LAMBENT_SHIM is {type(fields).__name__}, not an object")
+    namespace = _text(fields, "namespace")
+    function = _text(fields, "function")
+    region = _text(fields, "region", "us-east-1")
+    logging = fields.get("logging") or {}
+    if not isinstance(logging, dict):
+        raise ConfigurationError(f"logging is {logging!r}, allowed: an object")
+    log_format = _choice(logging, "format", LOG_FORMATS, "Text")
+    as_json = log_format == "JSON"
+    return Configuration(
+        namespace=namespace,
+        function=function,
+        revision=_text(fields, "revision", ""),
+        runtime=_text(fields, "runtime", "python3.11"),
+        handler=_text(fields, "handler"),
+        version=_text(fields, "version", "$LATEST"),
+        timeout_seconds=_number(fields, "timeoutSeconds", 3, 0.001, 900),
+        memory_mib=int(_number(fields, "memoryMiB", 128, 1, 1_048_576)),
+        concurrency=int(_number(fields, "concurrency", 1, 1, 1000)),
+        activators=_addresses(fields),
+        token_file=_text(fields, "tokenFile", ""),
+        task_root=_text(fields, "taskRoot"),
+        region=region,
+        arn=_text(fields, "arn", f"arn:aws:lambda:{region}:{namespace}:function:{function}"),
+        log_format=log_format,
+        application_level=_choice(logging, "applicationLevel", APPLICATION_LEVELS, "INFO" if as_json else ""),
+        system_level=_choice(logging, "systemLevel", SYSTEM_LEVELS, "INFO"),
+        status_port=int(_number(fields, "statusPort", 9001, 0, 65_535)),
+        runtime_dir=_text(fields, "runtimeDir", runtime_dir),
+        layers_dir=_text(fields, "layersDir", "/opt"),
+        python=_text(fields, "python", "python3"),
+        pod=_text(fields, "pod", pod),
+    )
+
+
+def _text(fields: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    value = fields.get(name)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, str) or (default is None and not value):
+        raise ConfigurationError(f"{name} is {value!r}, allowed: a non-empty string")
+    return value
+
+
+def _number(fields: Mapping[str, Any], name: str, default: float, least: float, most: float) -> float:
+    value = fields.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+        raise ConfigurationError(f"{name} is {value!r}, allowed: {least} to {most}")
+    return value
+
+
+def _choice(fields: Mapping[str, Any], name: str, allowed: tuple[str, ...], default: str) -> str:
+    value = fields.get(name) or default
+    if value != default and value not in allowed:
+        raise ConfigurationError(f"logging.{name} is {value!r}, allowed: {', '.join(allowed)}")
+    return str(value)
+
+
+def _addresses(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    value = fields.get("activators")
+    if not isinstance(value, list) or not value:
+        raise ConfigurationError(f"activators is {value!r}, allowed: a list of host:port")
+    for address in value:
+        host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
+        if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+            raise ConfigurationError(f"activators holds {address!r}, allowed: host:port")
+    return tuple(value)

@@ -1,0 +1,67 @@
+"""One invocation in the pod, from the first frame of its INVOKE to its RESULT."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from lambent_shim import wire
+from lambent_shim.lines import Tail
+
+if TYPE_CHECKING:
+    from lambent_shim.link import Link
+    from lambent_shim.process import Process
+
+
+class Invocation:
+    """Holds a slot as long as it lives."""
+
+    __slots__ = (
+        "cancelled",
+        "chunks",
+        "identifier",
+        "link",
+        "meta",
+        "number",
+        "process",
+        "request_id",
+        "size",
+        "started_at",
+        "tail",
+        "timed_out",
+        "timer",
+        "waiting",
+    )
+
+    def __init__(self, link: Link, flags: int, identifier: int, meta: bytes, payload: bytes) -> None:
+        fields: Any = json.loads(meta)
+        self.link: Link | None = link
+        self.identifier = identifier
+        self.number = 0
+        """Names it on its process's channel; 0 until it is there."""
+        self.meta = meta
+        self.request_id = str(fields["requestId"])
+        self.chunks = [payload]
+        self.size = len(payload)
+        self.waiting = bool(flags & wire.WAITING)
+        self.tail: Tail | None = Tail() if flags & wire.TAIL else None
+        self.process: Process | None = None
+        self.started_at = 0.0
+        """Monotonic seconds when the event went to the process, or its limit began to count."""
+        self.timer: asyncio.TimerHandle | None = None
+        self.cancelled = False
+        self.timed_out = False
+        """Its coroutine has been told to end."""
+
+    def take_event(self) -> bytes:
+        """The whole event; the invocation keeps no copy."""
+        event = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+        self.chunks.clear()
+        return event
+
+    def stop_timer(self) -> None:
+        """The limit no longer matters."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

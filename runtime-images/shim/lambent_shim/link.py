@@ -1,0 +1,180 @@
+"""One link: a WebSocket to one activator, kept for as long as both live. Decodes frames, and sends in bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+
+from lambent_shim import wire
+
+_LIMIT_BYTES: Final = 48 << 20
+"""An activator that lets so much wait unread is lost."""
+_DRAIN: Final = b"drain"
+
+
+class LinkEvents(Protocol):
+    """What a link tells its owner."""
+
+    def link_opened(self, link: Link) -> None:
+        """The WebSocket is open: time for HELLO."""
+
+    def link_closed(self, link: Link) -> None:
+        """The WebSocket is gone."""
+
+    def link_welcomed(self, link: Link, fields: dict[str, Any]) -> None:
+        """WELCOME or PEERS."""
+
+    def link_invoke(self, link: Link, flags: int, identifier: int, meta: bytes, payload: bytes) -> None:
+        """INVOKE."""
+
+    def link_body(self, link: Link, flags: int, identifier: int, chunk: bytes) -> None:
+        """BODY."""
+
+    def link_cancel(self, link: Link, identifier: int) -> None:
+        """CANCEL."""
+
+    def link_want(self, link: Link) -> None:
+        """WANT."""
+
+    def link_return(self, link: Link, count: int) -> None:
+        """RETURN."""
+
+    def link_pong(self, link: Link) -> None:
+        """The answer to `ping`."""
+
+
+class Link(WSListener):
+    """The shim's end of one link."""
+
+    def __init__(self, events: LinkEvents, address: str) -> None:
+        self.address = address
+        self.activator = ""
+        """The activator's name, by WELCOME; until then nothing but HELLO goes out."""
+        self.invocations: dict[int, Any] = {}
+        """The link's invocations that are not finished, by id."""
+        self.init_sent = False
+        self.closed = False
+        self._events = events
+        self._transport: WSTransport | None = None
+        self._outbox: deque[Iterator[bytes]] = deque()
+        self._outbox_bytes = 0
+        self._paused = False
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Picows: the handshake is done."""
+        self._transport = transport
+        self._events.link_opened(self)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows calls it so
+        """Picows: the connection is gone."""
+        self.closed = True
+        self._outbox.clear()
+        self._events.link_closed(self)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Picows: one WebSocket frame."""
+        kind = frame.msg_type
+        if kind is WSMsgType.BINARY:
+            try:
+                self._receive(frame.get_payload_as_bytes())
+            except (wire.FrameError, IndexError) as error:
+                self._refuse(str(error))
+        elif kind is WSMsgType.PONG:
+            self._events.link_pong(self)
+        elif kind is WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+        else:
+            self._refuse("only whole binary messages are expected")
+
+    def is_user_specific_pong(self, frame: WSFrame) -> bool:
+        """Picows: whether a pong answers its own keep-alive; the one to `ping` comes to on_ws_frame."""
+        return frame.get_payload_as_bytes() != _DRAIN
+
+    def _receive(self, data: bytes) -> None:
+        kind = data[0]
+        if kind == wire.INVOKE:
+            self._events.link_invoke(self, *wire.decode_message(data))
+        elif kind == wire.BODY:
+            self._events.link_body(self, *wire.decode_part(data))
+        elif kind == wire.CANCEL:
+            self._events.link_cancel(self, wire.decode_part(data)[1])
+        elif kind == wire.WANT:
+            self._events.link_want(self)
+        elif kind == wire.RETURN:
+            self._events.link_return(self, wire.decode_count(data))
+        elif kind in {wire.WELCOME, wire.PEERS}:
+            self._events.link_welcomed(self, wire.decode_control(data))
+        else:
+            raise wire.FrameError(f"frame of unknown kind {kind:#x}")
+
+    def _refuse(self, why: str) -> None:
+        if self._transport is not None:
+            self._transport.send_close(WSCloseCode.PROTOCOL_ERROR, why.encode()[:120])
+            self._transport.disconnect()
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame, behind what already waits."""
+        if self.closed or self._transport is None:
+            return
+        if self._outbox:
+            self._queue(iter((frame,)), len(frame))
+        else:
+            self._transport.send(WSMsgType.BINARY, frame)
+
+    def send_result(self, identifier: int, flags: int, meta: bytes, payload: bytes) -> None:
+        """Send a RESULT; a large payload in parts, as fast as the activator reads them."""
+        if len(payload) <= wire.CHUNK_BYTES:
+            self.send(wire.encode_message(wire.RESULT, flags | wire.LAST, identifier, meta, payload))
+            return
+        if self.closed:
+            return
+        self._queue(_cut_result(identifier, flags, meta, payload), len(payload))
+        self._send_queued()
+
+    def _queue(self, pieces: Iterator[bytes], size: int) -> None:
+        self._outbox.append(pieces)
+        self._outbox_bytes += size
+        if self._outbox_bytes > _LIMIT_BYTES:
+            self.disconnect()
+
+    def _send_queued(self) -> None:
+        while self._outbox and not self._paused and self._transport is not None and not self.closed:
+            frame = next(self._outbox[0], None)
+            if frame is None:
+                self._outbox.popleft()
+                if not self._outbox:
+                    self._outbox_bytes = 0
+            else:
+                self._transport.send(WSMsgType.BINARY, frame)
+
+    def pause_writing(self) -> None:
+        """Picows: the socket's buffer is full."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """Picows: there is room again."""
+        self._paused = False
+        self._send_queued()
+
+    def ping(self) -> None:
+        """Ask for a pong, which comes after all that the activator sent before it read the ping."""
+        if self._transport is not None and not self.closed:
+            self._transport.send_ping(_DRAIN)
+
+    def disconnect(self) -> None:
+        """Close the WebSocket; link_closed follows."""
+        if self._transport is not None and not self.closed:
+            self._transport.send_close(WSCloseCode.GOING_AWAY)
+            self._transport.disconnect()
+
+
+def _cut_result(identifier: int, flags: int, meta: bytes, payload: bytes) -> Iterator[bytes]:
+    size = wire.CHUNK_BYTES
+    yield wire.encode_message(wire.RESULT, flags, identifier, meta, payload[:size])
+    for start in range(size, len(payload), size):
+        last = wire.LAST if start + size >= len(payload) else 0
+        yield wire.encode_part(wire.RESULT_BODY, flags & ~wire.LAST | last, identifier, payload[start : start + size])

@@ -1,0 +1,186 @@
+"""One process that holds user code, seen from the shim: its channel, its output, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from lambent_shim import frames
+from lambent_shim.lines import LineBuffer
+from lambent_shim.spawn import Ends
+
+_READ_BYTES: Final = 262_144
+_OUTPUT_BYTES: Final = 65_536
+
+
+class Process:
+    """The shim's end of one process. Calls `on_frame(process, frame)`, `on_output(process, lines)` and `on_silent(process)` once the
+    channel has closed; its exit is told by whoever reaps it.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        ends: Ends,
+        *,
+        on_frame: Callable[[Process, frames.Frame], None],
+        on_output: Callable[[Process, list[bytes]], None],
+        on_silent: Callable[[Process], None],
+    ) -> None:
+        self.pid = 0
+        """0 until STARTED says it."""
+        self.doomed: str = ""
+        """Why the shim has killed it; its end is no news then."""
+        self._loop = loop
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, ends.channel)
+        self._socket.setblocking(False)
+        self._output = ends.output
+        os.set_blocking(self._output, False)
+        self._frames = frames.FrameBuffer()
+        self._lines = LineBuffer()
+        self._backlog = bytearray()
+        self._on_frame = on_frame
+        self._on_output = on_output
+        self._on_silent = on_silent
+        self._reading_output = False
+        self._open = True
+        loop.add_reader(self._socket.fileno(), self.read_frames)
+        self.read_output_again()
+
+    @property
+    def channel(self) -> int:
+        """The channel's descriptor, to send FORK through."""
+        return self._socket.fileno()
+
+    def send(self, data: bytes) -> None:
+        """Send a frame, all of it in time; never blocks."""
+        if not self._open:
+            return
+        if self._backlog:
+            self._backlog += data
+            return
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return  # its end follows
+        if sent < len(data):
+            self._backlog += memoryview(data)[sent:]
+            self._loop.add_writer(self._socket.fileno(), self._send_backlog)
+
+    def _send_backlog(self) -> None:
+        try:
+            sent = self._socket.send(self._backlog)
+        except BlockingIOError:
+            return
+        except OSError:
+            sent = len(self._backlog)
+        del self._backlog[:sent]
+        if not self._backlog:
+            self._loop.remove_writer(self._socket.fileno())
+
+    def read_frames(self) -> None:
+        """Read what the process has sent."""
+        if not self._open:
+            return
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._socket.fileno())
+            self._on_silent(self)
+            return
+        try:
+            found = self._frames.feed(data)
+        except frames.FrameError:
+            self.kill("it wrote to the channel what is no frame")
+            return
+        for frame in found:
+            self._on_frame(self, frame)
+
+    def read_last_frames(self) -> None:
+        """Read all that is left in the channel of a process that has ended."""
+        while self._open:
+            try:
+                data = self._socket.recv(_READ_BYTES)
+                found = self._frames.feed(data)
+            except (OSError, frames.FrameError):
+                return
+            if not data:
+                return
+            for frame in found:
+                self._on_frame(self, frame)
+
+    def drain_output(self, *, end: bool) -> None:
+        """Hand on what is in the pipe now; with `end`, an unfinished line too."""
+        while self._open:
+            try:
+                data = os.read(self._output, _OUTPUT_BYTES)
+            except OSError:
+                break
+            if not data:
+                break
+            lines = self._lines.feed(data)
+            if lines:
+                self._on_output(self, lines)
+            if len(data) < _OUTPUT_BYTES:
+                break
+        if end:
+            rest = self._lines.flush()
+            if rest:
+                self._on_output(self, rest)
+
+    def _read_output(self) -> None:
+        try:
+            data = os.read(self._output, _OUTPUT_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.hold_output()
+            return
+        lines = self._lines.feed(data)
+        if lines:
+            self._on_output(self, lines)
+
+    def hold_output(self) -> None:
+        """Stop reading the pipe: the process waits once it is full."""
+        if self._reading_output:
+            self._loop.remove_reader(self._output)
+            self._reading_output = False
+
+    def read_output_again(self) -> None:
+        """Go on after hold_output."""
+        if self._open and not self._reading_output:
+            self._loop.add_reader(self._output, self._read_output)
+            self._reading_output = True
+
+    def kill(self, why: str) -> None:
+        """SIGKILL to its process group, at once."""
+        self.doomed = self.doomed or why
+        if self.pid:
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+
+    def close(self) -> None:
+        """Give up both descriptors."""
+        if not self._open:
+            return
+        self.hold_output()
+        self._loop.remove_reader(self._socket.fileno())
+        if self._backlog:
+            self._loop.remove_writer(self._socket.fileno())
+        self._open = False
+        self._socket.close()
+        os.close(self._output)

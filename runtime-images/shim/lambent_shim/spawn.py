@@ -1,0 +1,70 @@
+"""Starts processes that hold user code: the prepared interpreter by exec, all others by FORK to a template. Blocking, quick.
+
+Imported first of all and kept light: the prepared interpreter starts while the shim still imports the rest.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from lambent_shim import frames
+
+_CHANNEL_DESCRIPTOR: Final = 3
+
+
+class Ends(NamedTuple):
+    """The shim's ends of a process's socket and output pipe, as descriptors."""
+
+    channel: int
+    output: int
+
+
+def spawn_prepared(python: str, runtime_dir: str, layers_dir: str, environment: Mapping[str, str]) -> tuple[int, Ends]:
+    """Start the prepared interpreter; returns its pid and the shim's ends. Raises OSError when the interpreter does not start."""
+    near, far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    channel, far_channel = near.detach(), far.detach()
+    output, far_output = os.pipe()
+    try:
+        pid = os.posix_spawnp(
+            python,
+            [python, f"{runtime_dir}/lambent_runtime", layers_dir],
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, far_channel, _CHANNEL_DESCRIPTOR),
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, far_output, 1),
+                (os.POSIX_SPAWN_DUP2, far_output, 2),
+            ],
+            setsid=True,
+        )
+    except OSError:
+        os.close(channel)
+        os.close(output)
+        raise
+    finally:
+        os.close(far_channel)
+        os.close(far_output)
+    return pid, Ends(channel, output)
+
+
+def order_fork(template_channel: int, number: int, *, prepare: bool) -> Ends:
+    """Tell a template to fork a child; returns the shim's ends of it. Raises OSError when the template is gone."""
+    near, far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    output, far_output = os.pipe()
+    template = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, template_channel)
+    try:
+        frame = frames.encode(frames.FORK, number, flags=frames.PREPARE if prepare else 0)
+        rights = far.fileno().to_bytes(4, "little") + far_output.to_bytes(4, "little")
+        template.sendmsg([frame], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
+    except OSError:
+        near.close()
+        os.close(output)
+        raise
+    finally:
+        template.detach()
+        far.close()
+        os.close(far_output)
+    return Ends(near.detach(), output)

@@ -1,0 +1,435 @@
+"""The shim's core: takes invocations from links, gives them to workers, answers, and keeps both sides' books.
+
+State changes are synchronous; nothing here awaits. Slots are `slots`' business, processes `crew`'s, sockets `link`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from base64 import b64encode
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from lambent_shim import failures, frames, wire
+from lambent_shim.configuration import Configuration
+from lambent_shim.crew import Crew
+from lambent_shim.failures import Failure, InitError
+from lambent_shim.invocation import Invocation
+from lambent_shim.link import Link
+from lambent_shim.podlog import PodLog
+from lambent_shim.process import Process
+from lambent_shim.report import Usage
+from lambent_shim.slots import Slots
+from lambent_shim.tally import Tally
+
+MAX_EVENT_BYTES: Final = 7 << 20
+"""The activator refuses what is over AWS's limit with a clear error; this only bounds the shim's memory."""
+ABANDON_GRACE_SECONDS: Final = 0.5
+"""How long a coroutine may take to end after its cancellation before its worker is killed."""
+
+
+class Supervisor:
+    """Everything of one pod; implements the events of links and crew."""
+
+    def __init__(
+        self, configuration: Configuration, loop: asyncio.AbstractEventLoop, log: PodLog, *, read_token: Callable[[], str]
+    ) -> None:
+        self.slots: Slots[Link] = Slots(configuration.concurrency)
+        self.tally = Tally()
+        self.links: set[Link] = set()
+        self.phases: dict[str, float] = {}
+        self.init: dict[str, Any] | None = None
+        """INIT's object, once an initialisation has ended."""
+        self.draining = False
+        self.crew: Crew
+        self.on_peers: Callable[[Link, list[str]], None] = lambda _link, _peers: None
+        self.on_link_closed: Callable[[Link], None] = lambda _link: None
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when an invocation or a link has ended, or a pong came, for whoever waits until all is quiet."""
+        self.drained: set[Link] = set()
+        """Links whose activator is known to have read DRAINING."""
+        self._configuration = configuration
+        self._loop = loop
+        self._log = log
+        self._read_token = read_token
+        self._limit = configuration.timeout_seconds
+        self._running: dict[int, Invocation] = {}
+        self._waiting: deque[Invocation] = deque()
+        self._number = 0
+        self._init_ms: float | None = None
+        self._peaks: dict[Process, int] = {}
+        """Peak memory in KiB, as far as known."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether an invocation sent now would be served."""
+        return self.why_not_ready() == ""
+
+    def why_not_ready(self) -> str:
+        """What is missing; empty when ready."""
+        if self.draining:
+            return "draining"
+        if self.init is None:
+            return "initialising"
+        if not self.init["ok"]:
+            return f"initialisation failed: {self.init['errorType']}"
+        if not any(link.activator for link in self.links):
+            return "no activator has welcomed this pod"
+        return ""
+
+    # Links
+
+    def link_opened(self, link: Link) -> None:
+        """Say HELLO."""
+        self.links.add(link)
+        self.phases.setdefault("helloMs", self._since_start())
+        configuration = self._configuration
+        hello = {
+            "protocol": wire.PROTOCOL,
+            "token": self._read_token(),
+            "namespace": configuration.namespace,
+            "function": configuration.function,
+            "revision": configuration.revision,
+            "pod": configuration.pod,
+            "slots": configuration.concurrency,
+            "draining": self.draining,
+            "phases": self.phases,
+        }
+        link.send(wire.encode_control(wire.HELLO, hello))
+
+    def _since_start(self) -> float:
+        return round(time.time() * 1000 - self.phases.get("startedAt", time.time() * 1000), 3)
+
+    def link_welcomed(self, link: Link, fields: Mapping[str, Any]) -> None:
+        """WELCOME or PEERS: learn of other activators, tell the outcome of the initialisation."""
+        first = not link.activator
+        if first:
+            link.activator = str(fields.get("activator") or link.address)
+            self.phases.setdefault("welcomeMs", self._since_start())
+            if self.init is not None:
+                link.send(wire.encode_control(wire.INIT, self.init))
+            if self.draining:
+                self._say_draining(link)
+        peers = fields.get("peers")
+        if isinstance(peers, list):
+            self.on_peers(link, [str(peer) for peer in peers])
+        self.on_change()
+
+    def link_closed(self, link: Link) -> None:
+        """Forget what has not started; what runs runs on, for nobody."""
+        self.links.discard(link)
+        self.drained.discard(link)
+        self._grant_all(self.slots.close(link))
+        for invocation in list(link.invocations.values()):
+            invocation.link = None
+            if invocation.process is None:
+                self._forget(invocation)
+        link.invocations.clear()
+        self.on_link_closed(link)
+        self.on_change()
+
+    def link_invoke(self, link: Link, flags: int, identifier: int, meta: bytes, payload: bytes) -> None:
+        """INVOKE: take a slot or bounce."""
+        if identifier in link.invocations:
+            raise wire.FrameError(f"id {identifier} is in use")
+        try:
+            invocation = Invocation(link, flags, identifier, meta, payload)
+        except (ValueError, KeyError, TypeError) as error:
+            raise wire.FrameError(f"meta of INVOKE: {error!r}") from None
+        if not self.slots.take(link):
+            self.tally.bounced += 1
+            link.send(wire.encode_part(wire.BOUNCE, 0, identifier))
+            return
+        link.invocations[identifier] = invocation
+        if flags & wire.LAST:
+            self._begin(invocation)
+
+    def link_body(self, link: Link, flags: int, identifier: int, chunk: bytes) -> None:
+        """BODY of an invocation that was taken; of another it is nothing (bounced or cancelled meanwhile)."""
+        invocation: Invocation | None = link.invocations.get(identifier)
+        if invocation is None or invocation.process is not None or invocation in self._waiting:
+            return
+        invocation.chunks.append(chunk)
+        invocation.size += len(chunk)
+        if invocation.size > MAX_EVENT_BYTES:
+            text = f"event is over {MAX_EVENT_BYTES} bytes"
+            self._finish(
+                invocation, Failure(failures.TOO_LARGE, "RequestTooLargeException", text).encode(invocation.request_id), failures.TOO_LARGE
+            )
+        elif flags & wire.LAST:
+            self._begin(invocation)
+
+    def link_cancel(self, link: Link, identifier: int) -> None:
+        """CANCEL: forget it if its handler has not started, else let it run and answer with nothing."""
+        invocation: Invocation | None = link.invocations.get(identifier)
+        if invocation is None:
+            return
+        invocation.cancelled = True
+        if invocation.process is None:
+            self._forget(invocation)
+
+    def link_want(self, link: Link) -> None:
+        """WANT."""
+        if not self.draining:
+            self._grant_all(self.slots.want(link))
+
+    def link_return(self, link: Link, count: int) -> None:
+        """RETURN."""
+        self._grant_all(self.slots.give_back(link, count))
+
+    def link_pong(self, link: Link) -> None:
+        """The activator has read DRAINING, and all it had sent before has arrived."""
+        self.drained.add(link)
+        self.on_change()
+
+    def _grant_all(self, links: list[Link]) -> None:
+        for link in links:
+            link.send(wire.encode_count(wire.GRANT, 1))
+
+    # Invocations
+
+    def _begin(self, invocation: Invocation) -> None:
+        """All of the event is here."""
+        if self.init is not None and not self.init["ok"]:
+            # As on Lambda: the initialisation is repeated for the invocation, within its timeout.
+            self._start_clock(invocation)
+            self._waiting.append(invocation)
+            self.crew.initialise()
+            return
+        process = self.crew.take()
+        if process is None:
+            self._waiting.append(invocation)
+        else:
+            self._dispatch(invocation, process)
+        self.crew.staff(len(self._waiting))
+
+    def _start_clock(self, invocation: Invocation) -> None:
+        if invocation.timer is None:
+            invocation.started_at = time.monotonic()
+            invocation.timer = self._loop.call_later(self._limit, self._time_out, invocation)
+            self._log.start(invocation.request_id, invocation.tail)
+
+    def _dispatch(self, invocation: Invocation, process: Process) -> None:
+        self._number = self._number % 0xFFFFFFFF + 1
+        while self._number in self._running:
+            self._number = self._number % 0xFFFFFFFF + 1
+        invocation.number = self._number
+        invocation.process = process
+        self._running[self._number] = invocation
+        self._start_clock(invocation)
+        left_ms = max(1, int((invocation.started_at + self._limit - time.monotonic()) * 1000))
+        process.send(frames.encode(frames.INVOKE, self._number, invocation.take_event(), value=left_ms, meta=invocation.meta))
+        self.tally.running = len(self._running)
+
+    def _dispatch_waiting(self) -> None:
+        while self._waiting:
+            process = self.crew.take()
+            if process is None:
+                break
+            self._dispatch(self._waiting.popleft(), process)
+        self.crew.staff(len(self._waiting))
+
+    def _time_out(self, invocation: Invocation) -> None:
+        failure = failures.time_out(self._limit)
+        process = invocation.process
+        if process is None:
+            self._waiting.remove(invocation)
+            self.crew.abort_initialisation()
+            self._fail(invocation, failure, at_limit=True)
+        elif self.crew.coroutine:
+            # Its slot is free only once the coroutine has ended, so the answer waits for that, but not for long.
+            invocation.timed_out = True
+            process.send(frames.encode(frames.ABANDON, invocation.number))
+            invocation.timer = self._loop.call_later(
+                ABANDON_GRACE_SECONDS, self.crew.kill, process, "a coroutine did not end at its timeout"
+            )
+        else:
+            self.crew.kill(process, "timeout")
+            self._fail(invocation, failure, at_limit=True)
+            self._dispatch_waiting()
+
+    def crew_result(self, process: Process, frame: frames.Frame) -> None:
+        """RESULT of a worker."""
+        invocation = self._running.get(frame.number)
+        self._peaks[process] = max(self._peaks.get(process, 0), frame.value)
+        if invocation is None or invocation.process is not process:
+            return  # of an invocation that has been answered; the process is doomed
+        if invocation.timed_out:
+            self._fail(invocation, failures.time_out(self._limit), at_limit=True)
+            return
+        reason = failures.reason_of_result(frame.flags)
+        self._finish(invocation, frame.payload, reason)
+        self.crew.give_back(process)
+        if self._waiting:
+            self._dispatch_waiting()
+
+    def crew_lost(self, process: Process, status: int) -> None:
+        """A worker has ended: so have its invocations."""
+        out_of_memory = process.doomed == failures.OUT_OF_MEMORY
+        ended = failures.explain_exit(status, out_of_memory=out_of_memory)
+        for invocation in [each for each in self._running.values() if each.process is process]:
+            timed_out = invocation.timed_out
+            self._fail(invocation, failures.time_out(self._limit) if timed_out else ended, at_limit=timed_out)
+        self._peaks.pop(process, None)
+        self._dispatch_waiting()
+
+    def _fail(self, invocation: Invocation, failure: Failure, *, at_limit: bool = False) -> None:
+        """Answer for a process that did not."""
+        if invocation.process is not None:
+            self.crew.flush_output(invocation.process, invocation.number)
+        timed_out = failure.reason == failures.TIMEOUT
+        self._log.failure(invocation.request_id, failure, invocation.tail, timed_out=timed_out)
+        status = "timeout" if timed_out else "failure"
+        self._finish(
+            invocation,
+            failure.encode(invocation.request_id),
+            failure.reason,
+            status=status,
+            error_type=failure.error_type,
+            duration=self._limit if at_limit else None,
+        )
+
+    def _finish(
+        self,
+        invocation: Invocation,
+        payload: bytes,
+        reason: str | None,
+        *,
+        status: str = "",
+        error_type: str = "",
+        duration: float | None = None,
+    ) -> None:
+        """Log the end, answer, free the slot."""
+        process = invocation.process
+        if duration is None:
+            duration = time.monotonic() - invocation.started_at if invocation.started_at else 0.0
+        invocation.stop_timer()
+        if process is not None:
+            self.crew.flush_output(process, invocation.number)
+            del self._running[invocation.number]
+        peak_mib = (self._peaks.get(process, 0) + 1023) // 1024 if process is not None else 0
+        init_ms, self._init_ms = self._init_ms, None
+        usage = Usage(duration * 1000, self._configuration.memory_mib, peak_mib, init_ms)
+        if invocation.started_at:
+            self._log.end(invocation.request_id, usage, invocation.tail, status or ("error" if reason else "success"), error_type)
+        self.tally.count(reason, duration, usage.max_memory_used_mib)
+        self.tally.running = len(self._running)
+        link = invocation.link
+        finish = self.slots.finish(link, wants_more=invocation.waiting)
+        if link is not None:
+            link.invocations.pop(invocation.identifier, None)
+            flags = (wire.AGAIN if finish.again else 0) | (wire.FUNCTION_ERROR if reason else 0)
+            if invocation.cancelled:
+                link.send_result(invocation.identifier, flags & wire.AGAIN, b"{}", b"")
+            else:
+                link.send_result(invocation.identifier, flags, _encode_meta(usage, reason, invocation), payload)
+        if finish.grant is not None:
+            finish.grant.send(wire.encode_count(wire.GRANT, 1))
+        if self.draining:
+            self.on_change()
+
+    def _forget(self, invocation: Invocation) -> None:
+        """It has not started and will not; whoever still listens learns that its slot is free."""
+        if invocation in self._waiting:
+            self._waiting.remove(invocation)
+        invocation.stop_timer()
+        finish = self.slots.finish(invocation.link, wants_more=invocation.waiting)
+        link = invocation.link
+        if link is not None:
+            link.invocations.pop(invocation.identifier, None)
+            link.send_result(invocation.identifier, wire.AGAIN if finish.again else 0, b"{}", b"")
+        if finish.grant is not None:
+            finish.grant.send(wire.encode_count(wire.GRANT, 1))
+        if self.draining:
+            self.on_change()
+
+    # Crew
+
+    def crew_initialised(self, duration_ms: float) -> None:
+        """Tell every activator, and serve who waits."""
+        repeated = self.init is not None
+        if not repeated:
+            self._init_ms = duration_ms
+        self.phases.setdefault("initMs", self._since_start())
+        self._tell_init({"ok": True, "durationMs": round(duration_ms, 3), "errorType": "", "errorMessage": "", "stackTrace": []})
+        self._dispatch_waiting()
+
+    def crew_init_failed(self, error: InitError) -> None:
+        """Tell every activator, and answer who waits with the error."""
+        self._log.init_failure(error)
+        trace = list(error.stack_trace)
+        outcome = {"ok": False, "durationMs": 0.0, "errorType": error.error_type, "errorMessage": error.message, "stackTrace": trace}
+        self._tell_init(outcome)
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        for invocation in waiting:
+            payload, reason = error.encode(invocation.request_id)
+            self._finish(invocation, payload, reason, status="failure", error_type=error.error_type)
+
+    def _tell_init(self, outcome: dict[str, Any]) -> None:
+        same = self.init is not None and all(self.init[key] == outcome[key] for key in ("ok", "errorType", "errorMessage"))
+        self.init = {**outcome, "phases": self.phases}
+        self.tally.initialised(ok=outcome["ok"], duration_ms=outcome["durationMs"])
+        if not same:
+            for link in self.links:
+                if link.activator:
+                    link.send(wire.encode_control(wire.INIT, self.init))
+        self.on_change()
+
+    def crew_ready(self) -> None:
+        """A worker is ready."""
+        self._dispatch_waiting()
+
+    def crew_output(self, process: Process, lines: list[bytes], number: int) -> None:
+        """Log lines with the invocation they belong to."""
+        invocation = self._running.get(number) if number else self._find_invocation(process)
+        if invocation is None:
+            self._log.output(lines, "", None)
+        else:
+            self._log.output(lines, invocation.request_id, invocation.tail)
+
+    def _find_invocation(self, process: Process) -> Invocation | None:
+        found = [each for each in self._running.values() if each.process is process]
+        return found[0] if len(found) == 1 else None
+
+    def hold_output(self, hold: bool) -> None:
+        """The pod's log is not read fast enough (or is again): let the processes wait."""
+        self.crew.hold_output(hold)
+
+    # Going
+
+    def drain(self) -> None:
+        """Take no more; say so on every link."""
+        self.draining = True
+        self.slots.drain()
+        for link in self.links:
+            if link.activator:
+                self._say_draining(link)
+
+    @staticmethod
+    def _say_draining(link: Link) -> None:
+        link.send(wire.encode_control(wire.DRAINING))
+        link.ping()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether, while draining, nothing runs and nothing can still arrive."""
+        return self.slots.running == 0 and all(link in self.drained for link in self.links if link.activator)
+
+
+def _encode_meta(usage: Usage, reason: str | None, invocation: Invocation) -> bytes:
+    meta: dict[str, Any] = {
+        "durationMs": round(usage.duration_ms, 3),
+        "billedMs": usage.billed_ms,
+        "memoryMb": usage.max_memory_used_mib,
+    }
+    if usage.init_ms is not None:
+        meta["initMs"] = round(usage.init_ms, 3)
+    if reason is not None:
+        meta["reason"] = reason
+    if invocation.tail is not None:
+        meta["logTail"] = b64encode(invocation.tail.read()).decode()
+    return json.dumps(meta, separators=(",", ":")).encode()

@@ -134,7 +134,7 @@ def view_replica_set(body: Body) -> CodeView | None:
 
 def _identity(body: Body) -> tuple[str, str, str, str, bool, Body]:
     metadata = body["metadata"]
-    owner = next(
+    owner: Mapping[str, Any] = next(
         (item for item in metadata.get("ownerReferences") or [] if item.get("controller") and item.get("kind") == "Function"),
         {},
     )

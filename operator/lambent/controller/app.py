@@ -1,0 +1,126 @@
+"""The controller's process: a status server from the start, and while it leads, watches and reconciles.
+
+Several replicas may run; one leads, by a Lease. A standby does not import kopf. A leader that loses its lease stops acting at once and
+waits for it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from lambent.controller.execution import Executor
+from lambent.controller.options import Installation, RuntimeImage
+from lambent.controller.reconcile import FunctionReconciler
+from lambent.controller.trigger_index import Name, TriggerIndex
+from lambent.controller.trigger_reconcile import TriggerReconciler
+from lambent.controller.work_queue import Key
+from lambent.controller.workers import Workers
+from lambent.kube.client import KubeClient
+from lambent.kube.events import EventRecorder
+from lambent.kube.lease import LeaderElection
+from lambent.settings.controller import ControllerSettings
+from lambent.telemetry.controller_metrics import ControllerMetrics
+from lambent.telemetry.status_server import StatusServer
+
+logger: Final = logging.getLogger(__name__)
+COMPONENT: Final = "lambent-controller"
+FUNCTION: Final = "Function"
+TRIGGER: Final = "Trigger"
+LOOK_SECONDS: Final = 0.25
+"""How often a leader looks whether it still leads."""
+
+
+async def run(settings: ControllerSettings) -> None:
+    """Run until cancelled."""
+    registry = CollectorRegistry()
+    metrics = ControllerMetrics(registry)
+    async with (
+        KubeClient.from_environment(settings.kube_environment, user_agent=COMPONENT) as client,
+        StatusServer(settings.status_port, registry),
+    ):
+        election = LeaderElection(client, settings.namespace, COMPONENT, settings.pod_name, on_change=metrics.leading.set)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(election.run())
+            while True:
+                await election.wait_until_leader()
+                await _lead_while(election, functools.partial(_lead, settings, client, metrics, election))
+
+
+async def _lead_while(election: LeaderElection, lead: Callable[[], Awaitable[None]]) -> None:
+    """Act until the lease is lost."""
+    acting = asyncio.ensure_future(lead())
+    try:
+        while election.is_leader:
+            await asyncio.wait([acting], timeout=LOOK_SECONDS)
+            if acting.done():
+                await acting
+                raise RuntimeError("the controller's watches have ended by themselves")
+    finally:
+        acting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await acting
+
+
+async def _lead(settings: ControllerSettings, client: KubeClient, metrics: ControllerMetrics, election: LeaderElection) -> None:
+    from lambent.controller import watches  # noqa: PLC0415 - kopf is for the one that leads
+
+    events = EventRecorder(client, COMPONENT, settings.pod_name)
+    executor = Executor(client, events, metrics)
+    index = TriggerIndex()
+    functions = FunctionReconciler(client, executor, build_installation(settings), _now)
+
+    def requeue_trigger(name: Name) -> None:
+        workers.add(Key(TRIGGER, *name))
+
+    triggers = TriggerReconciler(client, executor, index, _now, requeue_trigger)
+
+    async def reconcile(key: Key) -> float | None:
+        if not election.is_leader:
+            # Whoever leads next begins with a look at everything.
+            return None
+        if key.kind == TRIGGER:
+            await triggers.reconcile(key.namespace, key.name)
+            return None
+        existed = functions.knows(key.namespace, key.name)
+        again = await functions.reconcile(key.namespace, key.name)
+        if existed != functions.knows(key.namespace, key.name):
+            for name in index.calling((key.namespace, key.name)):
+                requeue_trigger(name)
+        return again
+
+    workers = Workers(reconcile, settings.workers, metrics)
+    login = watches.log_in_by_kubeconfig
+    if not settings.kubeconfig and settings.kubernetes_host:
+        host = f"[{settings.kubernetes_host}]" if ":" in settings.kubernetes_host else settings.kubernetes_host
+        login = functools.partial(watches.log_in_by_service_account, f"https://{host}:{settings.kubernetes_port}")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(workers.run())
+        group.create_task(watches.run_watches(workers.add, login))
+
+
+def build_installation(settings: ControllerSettings) -> Installation:
+    """What builders need of the settings."""
+    return Installation(
+        namespace=settings.namespace,
+        cluster_domain=settings.cluster_domain,
+        region=settings.region,
+        domain=settings.domain,
+        activator_service=settings.activator_service,
+        links_service=settings.links_service,
+        links_port=settings.links_port,
+        runtimes={name: RuntimeImage(image, policy) for name, (image, policy) in settings.runtime_images().items()},
+        image_pull_policy=settings.image_pull_policy,
+        cpu_request_percent=settings.cpu_request_percent,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,92 @@
+"""Carries a plan out: writes, then status, then events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from lambent.api.group import API_VERSION
+from lambent.controller.drift import Accepted, Manifest, accept
+from lambent.controller.observation import RESOURCES
+from lambent.controller.plan import Create, Delete, Notice, Repair, Write
+from lambent.kube.client import JSON_PATCH, Json, KubeClient
+from lambent.kube.errors import AlreadyExistsError, BadRequestError, ForbiddenError, InvalidError, NotFoundError
+from lambent.kube.events import EventRecorder
+from lambent.kube.paths import collection_path, object_path
+from lambent.telemetry.controller_metrics import ControllerMetrics
+
+FIELD_MANAGER: Final = "lambent-controller"
+
+
+class RefusedError(Exception):
+    """The API server will not take an object as it is: quota, admission, or a field it does not allow. Waiting alone may not help."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind = kind
+        self.message = message
+        super().__init__(f"{kind}: {message}")
+
+
+class Executor:
+    """Writes for the controller. Every method can be cancelled and run again."""
+
+    def __init__(self, client: KubeClient, events: EventRecorder, metrics: ControllerMetrics) -> None:
+        self._client = client
+        self._events = events
+        self._metrics = metrics
+
+    async def write(self, namespace: str, write: Write) -> Accepted | None:
+        """One write; what to remember of it, where the object will be compared later. Raises `RefusedError`, or a KubeError."""
+        version, plural = RESOURCES[write.kind]
+        if isinstance(write, Delete):
+            await self._delete(object_path(version, plural, namespace, write.name), write)
+            return None
+        try:
+            if isinstance(write, Create):
+                return await self._create(collection_path(version, plural, namespace), write)
+            return await self._repair(object_path(version, plural, namespace, str(write.built["metadata"]["name"])), write)
+        except (ForbiddenError, InvalidError, BadRequestError) as error:
+            raise RefusedError(write.kind, error.message) from error
+
+    async def write_status(self, plural: str, body: Json, status: Mapping[str, Any]) -> None:
+        """A merge patch of an object's status. ConflictError where the object has changed since it was read."""
+        metadata = body["metadata"]
+        path = object_path(API_VERSION, plural, metadata["namespace"], metadata["name"], "status")
+        patch = {"metadata": {"resourceVersion": metadata["resourceVersion"]}, "status": dict(status)}
+        self._count(f"{body['kind']}/status", "patch")
+        await self._client.patch(path, patch, field_manager=FIELD_MANAGER)
+
+    async def tell(self, body: Json, notice: Notice) -> None:
+        """An Event on the user's object."""
+        await self._events.record(body, notice.type, notice.reason, notice.message)
+
+    async def _create(self, path: str, write: Create) -> Accepted | None:
+        self._count(write.kind, "create")
+        try:
+            answer = await self._client.create(path, dict(write.body), field_manager=FIELD_MANAGER)
+        except AlreadyExistsError:
+            if write.kind == "ConfigMap":
+                # Named by its content: whoever wrote it, wrote the same. A foreign one shows when its pods start.
+                return None
+            raise
+        return _remember(write.body, answer)
+
+    async def _repair(self, path: str, write: Repair) -> Accepted | None:
+        self._count(write.kind, "patch")
+        answer = await self._client.patch(path, [dict(item) for item in write.operations], kind=JSON_PATCH, field_manager=FIELD_MANAGER)
+        return _remember(write.built, answer)
+
+    async def _delete(self, path: str, write: Delete) -> None:
+        self._count(write.kind, "delete")
+        try:
+            await self._client.delete(path, uid=write.uid)
+        except NotFoundError:
+            return
+
+    def _count(self, kind: str, verb: str) -> None:
+        self._metrics.writes.labels(kind, verb).inc()
+
+
+def _remember(built: Manifest, answer: Json) -> Accepted | None:
+    # Pods and code are never compared: a candidate is replaced whole, and code is immutable.
+    return accept(built, answer) if built["kind"] not in ("Pod", "ConfigMap") else None

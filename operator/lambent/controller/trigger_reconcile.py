@@ -1,0 +1,82 @@
+"""One reconcile of a Trigger: its route's index entry, and its status. Routing itself is the activator's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from lambent.api.fields import InvalidSpecError
+from lambent.api.group import API_VERSION, TRIGGERS
+from lambent.api.trigger import parse_trigger
+from lambent.controller.execution import Executor
+from lambent.controller.observation import read_function
+from lambent.controller.plan import Plan
+from lambent.controller.trigger_decision import ObservedTrigger, decide_invalid_trigger, decide_trigger
+from lambent.controller.trigger_index import Claim, Name, TriggerIndex, claim_of
+from lambent.kube.client import Json, KubeClient
+from lambent.kube.errors import NotFoundError
+from lambent.kube.paths import object_path
+
+
+class TriggerReconciler:
+    """Reconciles Triggers; `requeue` is told of others whose standing has changed with one."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        executor: Executor,
+        index: TriggerIndex,
+        clock: Callable[[], datetime],
+        requeue: Callable[[Name], None],
+    ) -> None:
+        self._client = client
+        self._executor = executor
+        self._index = index
+        self._clock = clock
+        self._requeue = requeue
+
+    async def reconcile(self, namespace: str, name: str) -> None:
+        """Bring the index and the status up to date."""
+        body = await self._read(namespace, name)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            self._tell(self._index.drop((namespace, name)))
+            return
+        stored = body.get("status") or {}
+        try:
+            trigger = parse_trigger(body)
+        except InvalidSpecError as error:
+            self._tell(self._index.drop((namespace, name)))
+            plan = decide_invalid_trigger(self._clock(), int(body["metadata"].get("generation") or 0), stored, str(error))
+            await self._carry_out(body, plan)
+            return
+        claim = claim_of(trigger)
+        if not self._index.has_same(claim):
+            self._tell(self._index.put(claim))
+        function = await read_function(self._client, namespace, trigger.spec.function)
+        observed = ObservedTrigger(trigger, stored, function is not None, await self._find_older(claim))
+        await self._carry_out(body, decide_trigger(self._clock(), observed))
+
+    async def _find_older(self, claim: Claim) -> Claim | None:
+        """The older Trigger on the route, looked at again: the event of its end may have been missed."""
+        while (older := self._index.older_claim(claim)) is not None:
+            body = await self._read(*older.trigger)
+            if body is not None and not body["metadata"].get("deletionTimestamp"):
+                return older
+            self._tell(self._index.drop(older.trigger))
+        return None
+
+    async def _carry_out(self, body: Json, plan: Plan) -> None:
+        if plan.status is not None:
+            await self._executor.write_status(TRIGGERS, body, plan.status)
+        for notice in plan.notices:
+            await self._executor.tell(body, notice)
+
+    async def _read(self, namespace: str, name: str) -> Json | None:
+        try:
+            return await self._client.get(object_path(API_VERSION, TRIGGERS, namespace, name))
+        except NotFoundError:
+            return None
+
+    def _tell(self, triggers: set[Name]) -> None:
+        for trigger in triggers:
+            self._requeue(trigger)

@@ -1,0 +1,134 @@
+"""kopf: watches, nothing more. Each handler names the key that may need a reconcile; no finalizers or annotations on users' objects.
+
+kopf's own handling of causes, retries and progress is not used: a reconcile is level-triggered and has its own queue. Imported only by
+the process that leads, since kopf costs memory that a standby need not spend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import kopf
+
+from lambent.api.group import FUNCTIONS, GROUP, LABEL_FUNCTION, TRIGGERS, VERSION
+from lambent.controller.work_queue import Key
+
+FUNCTION: Final = "Function"
+TRIGGER: Final = "Trigger"
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+CHILDREN: Final[Mapping[tuple[str, str, str], float]] = {
+    ("apps", "v1", "deployments"): 0.2,
+    ("", "v1", "services"): 0.1,
+    ("", "v1", "configmaps"): 0.1,
+    ("", "v1", "pods"): 0.4,
+    ("networking.k8s.io", "v1", "networkpolicies"): 0.1,
+}
+"""What belongs to Functions, and how long the reconcile after a change of it waits for further ones: pods come with many, in bursts, just
+when the machine has better things to do."""
+
+STOP_SECONDS: Final = 10.0
+Add = Callable[[Key, float], None]
+
+
+class _Backoffs:
+    """kopf tries a request again after each of these and gives up after the last: there is no last."""
+
+    def __iter__(self) -> Iterator[float]:
+        pause = 0.2
+        while True:
+            yield pause
+            pause = min(10.0, pause * 2.0)
+
+
+async def run_watches(add: Add, login: Callable[[], kopf.ConnectionInfo | None]) -> None:
+    """Run kopf until cancelled, in a thread with a loop of its own.
+
+    On its way out kopf cancels every task of its loop, and it takes the process's signals where it can: both would be ours.
+    """
+    loop = asyncio.get_running_loop()
+    stop = threading.Event()
+
+    def add_from_thread(key: Key, delay: float) -> None:
+        loop.call_soon_threadsafe(add, key, delay)
+
+    registry = build_registry(add_from_thread, login)
+    quiet_logs()
+    running = asyncio.ensure_future(asyncio.to_thread(_run_kopf, registry, stop))
+    try:
+        await asyncio.shield(running)
+    finally:
+        stop.set()
+        await asyncio.wait([running], timeout=STOP_SECONDS)
+
+
+def _run_kopf(registry: kopf.OperatorRegistry, stop: threading.Event) -> None:
+    operator = kopf.operator(registry=registry, settings=build_settings(), clusterwide=True, standalone=True, stop_flag=stop)
+    asyncio.run(operator)
+
+
+def build_settings() -> kopf.OperatorSettings:
+    """kopf's settings: patient with the API server, quiet otherwise."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.networking.error_backoffs = _Backoffs()
+    settings.networking.request_timeout = 60.0
+    settings.networking.connect_timeout = 5.0
+    settings.watching.server_timeout = 300
+    settings.watching.reconnect_backoff = 0.5
+    settings.watching.chunk_size = 500
+    settings.queueing.idle_timeout = 1.0
+    for group, version, plural in CHILDREN:
+        settings.watching.label_selectors[group, version, plural] = LABEL_FUNCTION
+    return settings
+
+
+def build_registry(add: Add, login: Callable[[], kopf.ConnectionInfo | None]) -> kopf.OperatorRegistry:
+    """The handlers; `add` takes a key and the seconds until its reconcile."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def log_in(**_: Any) -> kopf.ConnectionInfo | None:
+        return login()
+
+    @kopf.on.event(GROUP, VERSION, FUNCTIONS, registry=registry)
+    async def on_function(namespace: str | None, name: str | None, **_: Any) -> None:
+        add(Key(FUNCTION, namespace or "", name or ""), 0.0)
+
+    @kopf.on.event(GROUP, VERSION, TRIGGERS, registry=registry)
+    async def on_trigger(namespace: str | None, name: str | None, **_: Any) -> None:
+        add(Key(TRIGGER, namespace or "", name or ""), 0.0)
+
+    for (group, version, plural), delay in CHILDREN.items():
+        _watch_children(registry, (group, version, plural), delay, add)
+    return registry
+
+
+def _watch_children(registry: kopf.OperatorRegistry, resource: tuple[str, str, str], delay: float, add: Add) -> None:
+    @kopf.on.event(*resource, registry=registry, id=f"on_{resource[2]}", labels={LABEL_FUNCTION: kopf.PRESENT})
+    async def on_child(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
+        add(Key(FUNCTION, namespace or "", labels[LABEL_FUNCTION]), delay)
+
+
+def log_in_by_service_account(server: str) -> kopf.ConnectionInfo:
+    """As this pod; asked for again whenever the API server no longer takes the token."""
+    token = (SERVICE_ACCOUNT / "token").read_text().strip()
+    return kopf.ConnectionInfo(server=server, ca_path=str(SERVICE_ACCOUNT / "ca.crt"), token=token)
+
+
+def log_in_by_kubeconfig() -> kopf.ConnectionInfo | None:
+    """Outside a cluster, as kubectl would."""
+    return kopf.login_with_kubeconfig(settings=build_settings())
+
+
+def quiet_logs() -> None:
+    """kopf tells of each event it handles; only its warnings are news."""
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    # Signals are the main thread's business, which kopf warns of.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

@@ -3,14 +3,15 @@
 import ipaddress
 import json
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from cluster import firewall, versions
 from cluster.command import answers, output
 from cluster.packages import program
 
 BRIDGE = "lambent0"
-_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+_FORWARDING = ("net/ipv4/ip_forward", "net/ipv6/conf/default/forwarding", "net/ipv6/conf/all/forwarding")
+_SYSTEM = Path("/proc/sys")
 _FAMILIES = ("iptables", "ip6tables")
 
 
@@ -19,10 +20,10 @@ class Before(TypedDict):
 
     saved: dict[str, str]
     nft_tables: list[str]
-    ip_forward: str
+    forwarding: dict[str, str]
 
 
-NOTHING: Before = {"saved": {}, "nft_tables": [], "ip_forward": "1"}
+NOTHING: Before = {"saved": {}, "nft_tables": [], "forwarding": {}}
 """For an engine whose record was lost: all that docker makes is taken as new, forwarding stays."""
 
 
@@ -45,8 +46,12 @@ def record() -> Before:
     return {
         "saved": {family: _saved(family) for family in _FAMILIES},
         "nft_tables": [f"{table['family']} {table['name']}" for table in tables],
-        "ip_forward": _FORWARD.read_text().strip(),
+        "forwarding": _forwarding(),
     }
+
+
+def _forwarding() -> dict[str, str]:
+    return {name: (_SYSTEM / name).read_text().strip() for name in _FORWARDING if (_SYSTEM / name).exists()}
 
 
 def make_bridge() -> None:
@@ -88,6 +93,12 @@ def our_bridges(addresses: list[dict[str, object]]) -> list[str]:
     return found
 
 
+def cables(links: list[dict[str, Any]], bridges: list[str]) -> list[str]:
+    """The host's ends of containers' links to these bridges: an engine that was killed leaves them behind."""
+    kinds = {str(link["ifname"]): link.get("linkinfo", {}).get("info_kind") for link in links}
+    return [str(link["ifname"]) for link in links if link.get("master") in bridges and kinds[str(link["ifname"])] == "veth"]
+
+
 def _mend_firewall(before: Before, bridges: list[str], *, other_docker: bool) -> None:
     for family in _FAMILIES:
         was = before["saved"].get(family, "")
@@ -102,7 +113,11 @@ def mend(before: Before, *, other_docker: bool) -> None:
     ip = _tool("ip")
     bridges = our_bridges(json.loads(answers([ip, "-j", "addr"]) or "[]"))
     _mend_firewall(before, bridges, other_docker=other_docker)
-    for bridge in bridges:
-        answers([ip, "link", "delete", bridge])
-    if not other_docker and _FORWARD.read_text().strip() != before["ip_forward"]:
-        _FORWARD.write_text(before["ip_forward"])
+    links = json.loads(answers([ip, "-j", "-d", "link"]) or "[]")
+    for link in [*cables(links, bridges), *bridges]:
+        answers([ip, "link", "delete", link])
+    if not other_docker:
+        was = before.get("forwarding", {})
+        for name, value in _forwarding().items():
+            if value != was.get(name, value):
+                (_SYSTEM / name).write_text(was[name])

@@ -11,6 +11,7 @@ from cluster.command import answers
 from cluster.processes import ProcessId
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_ENGINE_PROGRAMS = ("containerd", "containerd-shim", "containerd-shim-runc-v2")
 _PATIENCE_SECONDS = 5.0
 
 
@@ -30,7 +31,7 @@ def _children(parents: set[int]) -> list[ProcessId]:
 
 def end_processes(folder: str) -> None:
     """Ends what runs out of an engine's own folder: containerd, its shims, and the containers below them."""
-    found = [process for process in processes.with_argument(folder) if process.pid != os.getpid()]
+    found = processes.with_argument(folder, _ENGINE_PROGRAMS)
     containers = _children({process.pid for process in found})
     for process in [*found, *containers]:
         processes.end(process, _PATIENCE_SECONDS)
@@ -56,11 +57,16 @@ def unmount_below(folders: Sequence[Path]) -> None:
 def remove_cgroups(name: str) -> None:
     """Removes a control group of ours, which is empty by now, from every hierarchy."""
     for top in {_CGROUPS / name, *_CGROUPS.glob(f"*/{name}")}:
-        for folder, _, _ in os.walk(top, topdown=False):
-            try:
-                os.rmdir(folder)
-            except OSError:
-                continue
+        remove_empty(top)
+
+
+def remove_empty(top: Path) -> None:
+    """Removes a folder with its sub-folders as far as they hold nothing."""
+    for folder, _, _ in os.walk(top, topdown=False):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            continue
 
 
 def remove_folder(folder: Path) -> None:

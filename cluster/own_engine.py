@@ -27,6 +27,7 @@ from cluster.settings import Settings
 RUN = Path("/run/lambent")
 SOCKET = RUN / "docker.sock"
 CGROUP = "lambent-engine"
+"""At the top of every hierarchy: a relative name would be nested in the starter's own group."""
 START_SECONDS = 40
 STOP_SECONDS = 25
 _RECORD = RUN / "engine.json"
@@ -43,7 +44,7 @@ def daemon_configuration(data_root: Path, mtu: int, restricted_runc: Path | None
         "exec-root": str(RUN / "exec"),
         "pidfile": str(RUN / "docker.pid"),
         "bridge": host_network.BRIDGE,
-        "cgroup-parent": CGROUP,
+        "cgroup-parent": f"/{CGROUP}",
         "default-address-pools": [{"base": versions.ENGINE_NETWORK_POOL, "size": 24}],
         "mtu": mtu,
         "exec-opts": ["native.cgroupdriver=cgroupfs"],
@@ -178,4 +179,5 @@ def _stop(engine: Engine) -> None:
     leftovers.remove_cgroups(CGROUP)
     host_network.mend(record["before"] if record else host_network.NOTHING, other_docker=_other_docker())
     leftovers.remove_folder(RUN)
+    leftovers.remove_empty(Path("/run/containerd"))  # where shims meet, whoever started them
     _LOCK.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +54,8 @@ def end(process: ProcessId, patience: float) -> bool:
     return not is_alive(process)
 
 
-def with_argument(part: str) -> list[ProcessId]:
-    """The processes that have a path in their command line, such as those of one engine's own folder."""
+def with_argument(part: str, programs: Collection[str]) -> list[ProcessId]:
+    """The processes of these programs that have a path in their command line, such as an engine's own folder."""
     found = []
     for folder in _PROC.iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
@@ -63,7 +64,7 @@ def with_argument(part: str) -> list[ProcessId]:
             words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
-        if any(part in word for word in words) and (process := identify(int(folder.name))):
+        if Path(words[0]).name in programs and any(part in word for word in words[1:]) and (process := identify(int(folder.name))):
             found.append(process)
     return found
 

@@ -15,6 +15,7 @@ from cluster.engine import Engine, Facts, answering, choose, why_none
 from cluster.errors import ClusterError
 from cluster.host import lacks_sys_resource
 from cluster.kind import Kind
+from cluster.locks import held
 from cluster.node_image import NodeImage
 from cluster.progress import say
 from cluster.registry import Registry
@@ -74,9 +75,11 @@ def _prepare_images(
     settings: Settings, engine: Engine, base: str, loaded: dict[str, str], stack: ExitStack
 ) -> tuple[Path | None, dict[str, str]]:
     """Builds the project's images; an archive of those that the nodes lack, and their ids."""
-    built = product_images.build(settings, engine, base, product_images.there(settings))
-    names = product_images.changed(loaded, built)
-    archive = stack.enter_context(product_images.saved(settings, engine, names))
+    # Two checkouts share an engine and so the images' names: what is saved is what was built here.
+    with held(settings.cache / "locks" / "product-images", "the build of the project's images"):
+        built = product_images.build(settings, engine, base, product_images.there(settings))
+        names = product_images.changed(loaded, built)
+        archive = stack.enter_context(product_images.saved(settings, engine, names))
     return archive, {name: built[name] for name in names}
 
 
@@ -153,6 +156,8 @@ def bring_cluster_up(settings: Settings, engine: Engine, kind: Kind, plan: Plan)
         state.write(settings, current)
     elif plan.action == "start":
         kind.start()
+        kind.write_kubeconfig()
+    elif not settings.kubeconfig.exists():
         kind.write_kubeconfig()
     if plan.image.own and settings.nodes > 1:
         kind.wait_until_ready(settings.nodes)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.framework.manifests import ECHO, function, http_trigger
+from tests.e2e.framework.manifests import ECHO, changed, function, http_trigger
 from tests.e2e.framework.workspace import Workspace
 
 
@@ -34,7 +34,7 @@ from tests.e2e.framework.workspace import Workspace
     ids=str,
 )
 def test_a_function_that_breaks_a_rule_is_refused(workspace: Workspace, spec: dict[str, Any], words: list[str]) -> None:
-    message = workspace.refused(function("refused", ECHO, **spec))
+    message = workspace.refused(changed(function("refused", ECHO), **spec))
 
     assert [word for word in words if word not in message] == [], message
 

@@ -23,9 +23,13 @@ def function(name: str, code: str | dict[str, str] = ECHO, **spec: Any) -> dict[
         "scaling": scaling,
         **spec,
     }
-    for key in [key for key, value in body.items() if value is None]:
-        del body[key]
-    return {"apiVersion": "lambent.dev/v1alpha1", "kind": "Function", "metadata": {"name": name}, "spec": body}
+    return changed({"apiVersion": "lambent.dev/v1alpha1", "kind": "Function", "metadata": {"name": name}, "spec": body})
+
+
+def changed(manifest: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """A copy of a manifest with other fields in its spec; None takes a field away."""
+    fields = {**manifest["spec"], **spec}
+    return {**manifest, "spec": {key: value for key, value in fields.items() if value is not None}}
 
 
 def http_trigger(name: str, function_name: str, **http: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -154,9 +153,3 @@ class Workspace:
             return len(pods) == count and all(pod["status"].get("phase") == "Running" for pod in pods)
 
         wait_for(running, f"{count} running pods of {name}", seconds)
-
-    def changed(self, manifest: dict[str, Any], **spec: Any) -> dict[str, Any]:
-        """A copy of a manifest with other fields in its spec."""
-        copied = copy.deepcopy(manifest)
-        copied["spec"].update(spec)
-        return copied

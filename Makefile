@@ -44,6 +44,7 @@ venv: .venv/ready ## The virtual environment of tests and tools
 
 up: ## Bring up a kind cluster with Lambent on it (CLUSTER=existing: your own kubeconfig; NODES=3: several nodes)
 	@$(CLUSTER_RUN) up
+	@$(CLUSTER_RUN) install
 
 down: ## Take all of it away
 	@$(CLUSTER_RUN) down

@@ -1,4 +1,4 @@
-"""`python3 -m cluster up|down|status|build|load`, run from the root of the checkout."""
+"""`python3 -m cluster up|install|down|status|build|load|image`, run from the root of the checkout."""
 
 import argparse
 import os
@@ -8,27 +8,35 @@ from pathlib import Path
 from cluster import settings as reading
 from cluster.down import down
 from cluster.errors import ClusterError
+from cluster.install import install
 from cluster.locks import held
+from cluster.product_images import ProductImage
 from cluster.settings import Settings, checkout_key
 from cluster.status import status
 from cluster.up import build_images, load_images, up
 
 COMMANDS = {
     "up": "bring the engine, the cluster and the images up",
+    "install": "install Lambent into the cluster, or upgrade it there",
     "down": "take away all that `up` brought up from this checkout",
     "status": "say what is up",
     "build": "build the project's images",
     "load": "build the project's images and put those that changed into the cluster",
+    "image": "build one more image and put it into the cluster",
 }
 INTERRUPTED = 130
 
 
-def _perform(command: str, settings: Settings) -> int:
+def _perform(arguments: argparse.Namespace, settings: Settings) -> int:
+    command: str = arguments.command
     if command == "status":
         return status(settings)
     lock = settings.cache / "locks" / f"checkout-{checkout_key(settings.checkout)}"
     with held(lock, "this checkout's cluster"):
-        {"up": up, "down": down, "build": build_images, "load": load_images}[command](settings)
+        if command == "image":
+            load_images(settings, [ProductImage(arguments.name, arguments.dockerfile)])
+        else:
+            {"up": up, "install": install, "down": down, "build": build_images, "load": load_images}[command](settings)
     return 0
 
 
@@ -36,10 +44,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, purpose in COMMANDS.items():
-        commands.add_parser(name, help=purpose)
-    command = parser.parse_args().command
+        added = commands.add_parser(name, help=purpose)
+        if name == "image":
+            added.add_argument("name", help="NAME:TAG")
+            added.add_argument("dockerfile", help="its Dockerfile; the checkout is its context")
+    arguments = parser.parse_args()
+    command: str = arguments.command
     try:
-        return _perform(command, reading.read(os.environ, Path(__file__).resolve().parent.parent))
+        return _perform(arguments, reading.read(os.environ, Path(__file__).resolve().parent.parent))
     except ClusterError as error:
         print(error.explanation(), file=sys.stderr)
         return 1

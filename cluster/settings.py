@@ -31,6 +31,8 @@ class Settings:
     """NODES: how many nodes the kind cluster has."""
     pull: bool
     """PULL=never: build the images from package registries even where they could be pulled."""
+    values: Path | None = None
+    """VALUES: a file of chart values of the user's own, on top of those for a kind cluster."""
 
     @property
     def folder(self) -> Path:
@@ -82,6 +84,9 @@ def read(environ: Mapping[str, str], checkout: Path) -> Settings:
     pull = environ.get("PULL") or "auto"
     if pull not in PULL_CHOICES:
         raise _refuse("PULL", pull, "`auto` (the default) or `never`")
+    values = Path(environ["VALUES"]).expanduser().absolute() if environ.get("VALUES") else None
+    if values is not None and not values.is_file():
+        raise _refuse("VALUES", str(values), "a file of chart values that exists")
     return Settings(
         checkout=checkout,
         cache=_cache_folder(environ),
@@ -90,4 +95,5 @@ def read(environ: Mapping[str, str], checkout: Path) -> Settings:
         name_given=bool(given),
         nodes=int(nodes),
         pull=pull == "auto",
+        values=values,
     )

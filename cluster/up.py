@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from cluster.host import lacks_sys_resource
 from cluster.kind import Kind
 from cluster.locks import held
 from cluster.node_image import NodeImage
+from cluster.product_images import ProductImage
 from cluster.progress import say
 from cluster.registry import Registry
 from cluster.settings import Settings
@@ -63,7 +65,7 @@ def up(settings: Settings) -> None:
     kind = Kind(settings, engine, programs)
     plan = plan_cluster(settings, engine, kind, image)
     with ExitStack() as stack, ThreadPoolExecutor(max_workers=1) as pool:
-        images = pool.submit(_prepare_images, settings, engine, base, plan.loaded, stack)
+        images = pool.submit(_prepare_images, settings, engine, base, plan.loaded, stack, product_images.there(settings))
         bring_cluster_up(settings, engine, kind, plan)
         archive, ids = images.result()
         product_images.load(settings, kind, archive, ids)
@@ -72,12 +74,12 @@ def up(settings: Settings) -> None:
 
 
 def _prepare_images(
-    settings: Settings, engine: Engine, base: str, loaded: dict[str, str], stack: ExitStack
+    settings: Settings, engine: Engine, base: str, loaded: dict[str, str], stack: ExitStack, images: Sequence[ProductImage]
 ) -> tuple[Path | None, dict[str, str]]:
-    """Builds the project's images; an archive of those that the nodes lack, and their ids."""
+    """Builds images; an archive of those that the nodes lack, and their ids."""
     # Two checkouts share an engine and so the images' names: what is saved is what was built here.
     with held(settings.cache / "locks" / "product-images", "the build of the project's images"):
-        built = product_images.build(settings, engine, base, product_images.there(settings))
+        built = product_images.build(settings, engine, base, images)
         names = product_images.changed(loaded, built)
         archive = stack.enter_context(product_images.saved(settings, engine, names))
     return archive, {name: built[name] for name in names}
@@ -91,15 +93,16 @@ def build_images(settings: Settings) -> None:
     product_images.build(settings, engine, base, product_images.there(settings))
 
 
-def load_images(settings: Settings) -> None:
-    """Builds the project's images and puts those that changed into the cluster."""
+def load_images(settings: Settings, images: Sequence[ProductImage] | None = None) -> None:
+    """Builds images (by default the project's own) and puts those that changed into the cluster."""
     current = state.read(settings)
     if current is None or current.engine == "existing":
         raise ClusterError("this checkout has no kind cluster to load images into", do="run `make up` first")
     engine = engine_for(settings)
     base = base_image.ensure(settings, engine, Registry(settings, engine))
     with ExitStack() as stack:
-        archive, ids = _prepare_images(settings, engine, base, current.loaded, stack)
+        wanted = product_images.there(settings) if images is None else images
+        archive, ids = _prepare_images(settings, engine, base, current.loaded, stack, wanted)
         product_images.load(settings, Kind(settings, engine, tools.ensure(settings)), archive, ids)
 
 

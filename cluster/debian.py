@@ -18,8 +18,17 @@ from cluster.settings import Settings
 
 HOST_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 HOST_AUTHORITIES = Path("/usr/local/share/ca-certificates")
-_UNNEEDED = ("var/cache/apt/*.bin", "var/cache/apt/archives/*.deb", "var/lib/apt/lists/*", "var/log/*.log", "var/log/apt/*",
-             "usr/share/doc/*", "usr/share/man/*", "usr/share/info/*", "usr/share/locale/*")
+_UNNEEDED = (
+    "var/cache/apt/*.bin",
+    "var/cache/apt/archives/*.deb",
+    "var/lib/apt/lists/*",
+    "var/log/*.log",
+    "var/log/apt/*",
+    "usr/share/doc/*",
+    "usr/share/man/*",
+    "usr/share/info/*",
+    "usr/share/locale/*",
+)
 
 
 def sources(policy: str) -> str | None:
@@ -63,8 +72,14 @@ def _debootstrap(settings: Settings, name: str, packages: Sequence[str], root: P
     mirror = sources(answers(["apt-cache", "policy"]) or "")
     with step(f"making a Debian root for {name}", "debootstrap"):
         run(
-            [program("debootstrap") or "debootstrap", "--variant=minbase", f"--include={','.join(packages)}",
-             versions.DEBIAN_SUITE, root, *([mirror] if mirror else [])],
+            [
+                program("debootstrap") or "debootstrap",
+                "--variant=minbase",
+                f"--include={','.join(packages)}",
+                versions.DEBIAN_SUITE,
+                root,
+                *([mirror] if mirror else []),
+            ],
             log=settings.logs / f"debian-{name}.log",
             do="see whether Debian's mirror can be reached, then run it again",
         )
@@ -87,7 +102,10 @@ def root_tar(settings: Settings, name: str, packages: Sequence[str]) -> Path:
             _debootstrap(settings, name, packages, root)
             _trust_what_the_host_trusts(root)
             _slim(root)
-            run(["tar", "--numeric-owner", "--one-file-system", "-C", root, "-cf", unfinished, "."], log=settings.logs / f"debian-{name}.log")
+            run(
+                ["tar", "--numeric-owner", "--one-file-system", "-C", root, "-cf", unfinished, "."],
+                log=settings.logs / f"debian-{name}.log",
+            )
             unfinished.replace(tar)
         finally:
             unmount_below([root])

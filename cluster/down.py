@@ -19,9 +19,7 @@ def down(settings: Settings) -> None:
         existing.down(settings)
         return
     if current is not None and current.cluster != settings.name and not settings.name_given:
-        raise ClusterError(
-            f"the cluster of this checkout is {current.cluster!r}", do=f"run it with CLUSTER_NAME={current.cluster}"
-        )
+        raise ClusterError(f"the cluster of this checkout is {current.cluster!r}", do=f"run it with CLUSTER_NAME={current.cluster}")
     if own_engine.was_started():
         _down_in_own_engine(settings)
     if current is not None and not current.own_engine:

@@ -100,7 +100,5 @@ def empty_tables(before: Collection[str], ruleset: list[dict[str, dict[str, obje
         if (chain := entry.get("chain")) and ("hook" not in chain or chain.get("policy") != "accept"):
             busy.add((str(chain["family"]), str(chain["table"])))
     return [
-        table
-        for table in tables
-        if table not in busy and table[0] in {"ip", "ip6"} and table[1] in made and " ".join(table) not in before
+        table for table in tables if table not in busy and table[0] in {"ip", "ip6"} and table[1] in made and " ".join(table) not in before
     ]

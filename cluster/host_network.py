@@ -95,8 +95,8 @@ def our_bridges(addresses: list[dict[str, object]]) -> list[str]:
 
 def cables(links: list[dict[str, Any]], bridges: list[str]) -> list[str]:
     """The host's ends of containers' links to these bridges: an engine that was killed leaves them behind."""
-    kinds = {str(link["ifname"]): link.get("linkinfo", {}).get("info_kind") for link in links}
-    return [str(link["ifname"]) for link in links if link.get("master") in bridges and kinds[str(link["ifname"])] == "veth"]
+    plugged = [link for link in links if link.get("master") in bridges]
+    return [str(link["ifname"]) for link in plugged if link.get("linkinfo", {}).get("info_kind") == "veth"]
 
 
 def _mend_firewall(before: Before, bridges: list[str], *, other_docker: bool) -> None:
@@ -108,14 +108,24 @@ def _mend_firewall(before: Before, bridges: list[str], *, other_docker: bool) ->
         answers([_tool("nft"), "delete", "table", *table])
 
 
+def _our_bridges_now() -> list[str]:
+    return our_bridges(json.loads(answers([_tool("ip"), "-j", "addr"]) or "[]"))
+
+
+def cut_cables() -> None:
+    """Removes what a killed engine's containers leave plugged into our bridges."""
+    links = json.loads(answers([_tool("ip"), "-j", "-d", "link"]) or "[]")
+    for cable in cables(links, _our_bridges_now()):
+        answers([_tool("ip"), "link", "delete", cable])
+
+
 def mend(before: Before, *, other_docker: bool) -> None:
     """Takes away the bridges, rules and chains that our engine made and gives forwarding its old value back."""
-    ip = _tool("ip")
-    bridges = our_bridges(json.loads(answers([ip, "-j", "addr"]) or "[]"))
+    bridges = _our_bridges_now()
     _mend_firewall(before, bridges, other_docker=other_docker)
-    links = json.loads(answers([ip, "-j", "-d", "link"]) or "[]")
-    for link in [*cables(links, bridges), *bridges]:
-        answers([ip, "link", "delete", link])
+    cut_cables()
+    for bridge in bridges:
+        answers([_tool("ip"), "link", "delete", bridge])
     if not other_docker:
         was = before.get("forwarding", {})
         for name, value in _forwarding().items():

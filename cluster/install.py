@@ -32,13 +32,20 @@ def install(settings: Settings) -> None:
     environment = {**os.environ, "KUBECONFIG": str(settings.kubeconfig)}
     log = settings.logs / "install.log"
     chart = settings.checkout / "charts" / "lambent"
-    command = [programs["helm"], "upgrade", "--install", RELEASE, chart, "--namespace", NAMESPACE, "--create-namespace"]
+    command: list[str | Path] = [programs["helm"], "upgrade", "--install", RELEASE, chart, "--namespace", NAMESPACE, "--create-namespace"]
     for values in values_files(settings):
         command += ["--values", values]
     # An image of the same tag moves with the checkout: its id in the pods' template makes them follow.
     command += ["--set-string", f"rollout={content_key(*sorted(current.loaded.values()))}", "--skip-crds", "--wait", "--timeout", WAIT]
     look = "look at `kubectl --kubeconfig .cluster/kubeconfig -n lambent-system get pods,events`"
     with step("installing Lambent"):
-        definitions = [programs["kubectl"], "apply", "--server-side", "--force-conflicts", "-f", settings.checkout / "crds"]
+        definitions: list[str | Path] = [
+            programs["kubectl"],
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "-f",
+            settings.checkout / "crds",
+        ]
         run(definitions, log=log, env=environment, do=look)
         run(command, log=log, env=environment, do=look)

@@ -27,8 +27,15 @@ class Kind:
     def containers(self) -> dict[str, bool]:
         """The cluster's nodes, and whether each one runs."""
         listing = output(
-            [self._engine.client, "ps", "-a", "--filter", f"label=io.x-k8s.kind.cluster={self._settings.name}",
-             "--format", "{{.Names}} {{.State}}"],
+            [
+                self._engine.client,
+                "ps",
+                "-a",
+                "--filter",
+                f"label=io.x-k8s.kind.cluster={self._settings.name}",
+                "--format",
+                "{{.Names}} {{.State}}",
+            ],
             env=self._engine.env,
         )
         return {line.split()[0]: line.split()[1].lower() == "running" for line in listing.splitlines() if line.strip()}
@@ -38,8 +45,22 @@ class Kind:
         file.write_text(configuration)
         with step(f"creating the kind cluster {self._settings.name}", "kubeadm to bring the control plane up"):
             run(
-                [self._programs["kind"], "create", "cluster", "--name", self._settings.name, "--image", image.name,
-                 "--config", file, "--kubeconfig", self._settings.kubeconfig, "--retain", "-v", "1"],
+                [
+                    self._programs["kind"],
+                    "create",
+                    "cluster",
+                    "--name",
+                    self._settings.name,
+                    "--image",
+                    image.name,
+                    "--config",
+                    file,
+                    "--kubeconfig",
+                    self._settings.kubeconfig,
+                    "--retain",
+                    "-v",
+                    "1",
+                ],
                 log=self._log,
                 env=self._engine.env,
                 timeout=600,
@@ -49,8 +70,7 @@ class Kind:
     def delete(self) -> None:
         with step(f"deleting the kind cluster {self._settings.name}"):
             run(
-                [self._programs["kind"], "delete", "cluster", "--name", self._settings.name,
-                 "--kubeconfig", self._settings.kubeconfig],
+                [self._programs["kind"], "delete", "cluster", "--name", self._settings.name, "--kubeconfig", self._settings.kubeconfig],
                 log=self._log,
                 env=self._engine.env,
                 timeout=120,
@@ -64,8 +84,7 @@ class Kind:
     def write_kubeconfig(self) -> None:
         """Writes it anew: the API server's port on the host changes when a node's container restarts."""
         run(
-            [self._programs["kind"], "export", "kubeconfig", "--name", self._settings.name,
-             "--kubeconfig", self._settings.kubeconfig],
+            [self._programs["kind"], "export", "kubeconfig", "--name", self._settings.name, "--kubeconfig", self._settings.kubeconfig],
             log=self._log,
             env=self._engine.env,
         )

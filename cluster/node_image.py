@@ -18,8 +18,20 @@ from cluster.registry import Registry, has_image
 from cluster.settings import Settings
 
 PACKAGES = (
-    "containerd", "runc", "containernetworking-plugins", "iptables", "nftables", "conntrack", "iproute2", "procps",
-    "mount", "util-linux", "kmod", "ethtool", "socat", "ca-certificates",
+    "containerd",
+    "runc",
+    "containernetworking-plugins",
+    "iptables",
+    "nftables",
+    "conntrack",
+    "iproute2",
+    "procps",
+    "mount",
+    "util-linux",
+    "kmod",
+    "ethtool",
+    "socat",
+    "ca-certificates",
 )
 _HERE = Path(__file__).parent
 _TARGETS = {"etcd": "etcd", "coredns": "coredns", "pause": "pause"}
@@ -36,7 +48,9 @@ class NodeImage:
 
 def own_name() -> str:
     """Named by all that goes into it."""
-    key = content_key(MODULES, _HERE / "node", _HERE / "images", Path(__file__), Path(versions.__file__), ",".join(PACKAGES), debian.trust_key())
+    key = content_key(
+        MODULES, _HERE / "node", _HERE / "images", Path(__file__), Path(versions.__file__), ",".join(PACKAGES), debian.trust_key()
+    )
     return f"lambent/node:{versions.KUBERNETES}-{key}"
 
 
@@ -87,8 +101,19 @@ def _assemble(settings: Settings, engine: Engine, name: str, tar: Path, programs
     listed = output([programs["kube"], "kubeadm", "config", "images", "list", "--kubernetes-version", versions.KUBERNETES])
     images = listed.split()
     for image in images:
-        docker("build", "-q", "--build-arg", f"ROOT={root}", "--target", target_of(image), "-t", image,
-               "-f", _HERE / "images/Dockerfile.control-plane", context)
+        docker(
+            "build",
+            "-q",
+            "--build-arg",
+            f"ROOT={root}",
+            "--target",
+            target_of(image),
+            "-t",
+            image,
+            "-f",
+            _HERE / "images/Dockerfile.control-plane",
+            context,
+        )
     docker("save", "-o", context / "images.tar", *images)
     pause = next(image for image in images if target_of(image) == "pause")
     template = context / "node/containerd.toml"
@@ -98,6 +123,17 @@ def _assemble(settings: Settings, engine: Engine, name: str, tar: Path, programs
     (context / "first-pod-range").write_text(f"{first_pod_range()}\n")
     for program in ("etcd", "coredns", "pause"):
         (context / program).unlink()
-    docker("build", "-q", "--build-arg", f"ROOT={root}", "--label", f"lambent.architecture={architecture()}", "-t", name,
-           "-f", _HERE / "images/Dockerfile.node", context)
+    docker(
+        "build",
+        "-q",
+        "--build-arg",
+        f"ROOT={root}",
+        "--label",
+        f"lambent.architecture={architecture()}",
+        "-t",
+        name,
+        "-f",
+        _HERE / "images/Dockerfile.node",
+        context,
+    )
     docker("rmi", *images)

@@ -111,6 +111,7 @@ def ensure(settings: Settings) -> Engine:
 
 def _start(settings: Settings) -> None:
     leftovers.end_processes(str(RUN / "exec"))
+    host_network.cut_cables()
     runc = build(settings, ["restricted-runc"])["restricted-runc"] if lacks_sys_resource() else None
     record = json_file.read(_RECORD) or {"before": host_network.record(), "data_root": str(settings.cache / "engine")}
     json_file.write(_RECORD, {**record, "process": None})

@@ -46,7 +46,17 @@ def build(settings: Settings, engine: Engine, base: str, images: Sequence[Produc
         log = settings.logs / f"build-{image.name.replace('/', '-').replace(':', '-')}.log"
         with step(f"building {image.name}", "the container engine"):
             run(
-                [engine.client, "build", "--build-arg", f"BASE={base}", "-t", image.name, "-f", settings.checkout / image.dockerfile, settings.checkout],
+                [
+                    engine.client,
+                    "build",
+                    "--build-arg",
+                    f"BASE={base}",
+                    "-t",
+                    image.name,
+                    "-f",
+                    settings.checkout / image.dockerfile,
+                    settings.checkout,
+                ],
                 log=log,
                 env=engine.env,
                 do=f"mend {image.dockerfile} by what the log says, then run it again",

@@ -23,11 +23,8 @@ def release(folder: Path, cluster: str) -> None:
 
 
 def all_users(folder: Path) -> list[User]:
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        if content := json_file.read(path):
-            found.append(User(str(content["cluster"]), Path(str(content["checkout"]))))
-    return found
+    contents = (json_file.read(path) for path in sorted(folder.glob("*.json")))
+    return [User(str(content["cluster"]), Path(str(content["checkout"]))) for content in contents if content]
 
 
 def staying(users: list[User], leaving: str, existing: set[str]) -> list[User]:

@@ -64,7 +64,7 @@ def remove_empty(top: Path) -> None:
     """Removes a folder with its sub-folders as far as they hold nothing."""
     for folder, _, _ in os.walk(top, topdown=False):
         try:
-            os.rmdir(folder)
+            Path(folder).rmdir()
         except OSError:
             continue
 

@@ -3,7 +3,6 @@
 import ipaddress
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from cluster import debian, versions
 from cluster.command import output, run
 from cluster.content import content_key
 from cluster.engine import Engine
-from cluster.go_build import MODULES, NODE_PROGRAMS, architecture, build
+from cluster.go_build import MODULES, NODE_PROGRAMS, architecture
 from cluster.locks import held
 from cluster.progress import step
 from cluster.registry import Registry, has_image
@@ -54,16 +53,31 @@ def own_name() -> str:
     return f"lambent/node:{versions.KUBERNETES}-{key}"
 
 
-def ensure(settings: Settings, engine: Engine, registry: Registry) -> NodeImage:
-    """A node image that the engine has."""
+def find(engine: Engine, registry: Registry) -> NodeImage | None:
+    """A node image that the engine has or can pull."""
     name = own_name()
     if has_image(engine, name):
         return NodeImage(name, own=True)
     if registry.pull(versions.USUAL_NODE_IMAGE):
         return NodeImage(versions.USUAL_NODE_IMAGE, own=False)
+    return None
+
+
+def root(settings: Settings) -> Path:
+    """The Debian root that a node of our own starts from."""
+    return debian.root_tar(settings, "node", PACKAGES)
+
+
+def make(settings: Settings, engine: Engine, programs: dict[str, Path], root_tar: Path) -> NodeImage:
+    """Makes our own node image out of programs and a Debian root."""
+    name = own_name()
     with held(settings.cache / "locks" / "node-image", "the node image's build"):
         if not has_image(engine, name):
-            _build(settings, engine, name)
+            with (
+                step(f"building the node image {name}", "the container engine"),
+                tempfile.TemporaryDirectory(dir=settings.cache) as folder,
+            ):
+                _assemble(settings, engine, name, root_tar, programs, Path(folder))
     return NodeImage(name, own=True)
 
 
@@ -78,25 +92,16 @@ def target_of(image: str) -> str:
     return _TARGETS.get(image.rpartition("/")[2].partition(":")[0], "kube")
 
 
-def _build(settings: Settings, engine: Engine, name: str) -> None:
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        compiling = pool.submit(build, settings, NODE_PROGRAMS, system="linux")
-        tar = debian.root_tar(settings, "node", PACKAGES)
-        programs = compiling.result()
-    with step(f"building the node image {name}", "the container engine"), tempfile.TemporaryDirectory(dir=settings.cache) as folder:
-        _assemble(settings, engine, name, tar, programs, Path(folder))
-
-
 def _assemble(settings: Settings, engine: Engine, name: str, tar: Path, programs: dict[str, Path], context: Path) -> None:
     log = settings.logs / "node-image.log"
-    root = f"lambent/node-root:{tar.stem}"
+    imported = f"lambent/node-root:{tar.stem}"
 
     def docker(*arguments: str | Path) -> None:
         run([engine.client, *arguments], log=log, env=engine.env)
 
-    docker("import", tar, root)
-    for program, path in programs.items():
-        shutil.copy(path, context / program)
+    docker("import", tar, imported)
+    for program in NODE_PROGRAMS:
+        shutil.copy(programs[program], context / program)
     shutil.copytree(_HERE / "node", context / "node")
     listed = output([programs["kube"], "kubeadm", "config", "images", "list", "--kubernetes-version", versions.KUBERNETES])
     images = listed.split()
@@ -105,7 +110,7 @@ def _assemble(settings: Settings, engine: Engine, name: str, tar: Path, programs
             "build",
             "-q",
             "--build-arg",
-            f"ROOT={root}",
+            f"ROOT={imported}",
             "--target",
             target_of(image),
             "-t",
@@ -127,7 +132,7 @@ def _assemble(settings: Settings, engine: Engine, name: str, tar: Path, programs
         "build",
         "-q",
         "--build-arg",
-        f"ROOT={root}",
+        f"ROOT={imported}",
         "--label",
         f"lambent.architecture={architecture()}",
         "-t",

@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cluster import versions
@@ -54,20 +54,25 @@ def suits(name: str, said: str | None) -> bool:
     return version is not None and _SUITS[name](version)
 
 
-def ensure(settings: Settings, names: tuple[str, ...] = HOST_TOOLS) -> dict[str, Path]:
-    """Where each tool is."""
+def on_path(settings: Settings, names: Sequence[str]) -> dict[str, Path]:
+    """The tools that are installed and suit."""
     found: dict[str, Path] = {}
     for name in names:
-        path = shutil.which(name)
-        if path and Path(path).parent != settings.binaries and suits(name, answers([path, *_ASKS[name]])):
-            found[name] = Path(path)
-    missing = [name for name in names if name not in found]
-    if missing:
-        found |= build(settings, missing)
+        there = shutil.which(name)
+        if there and Path(there).parent != settings.binaries and suits(name, answers([there, *_ASKS[name]])):
+            found[name] = Path(there)
+    return found
+
+
+def ensure(settings: Settings, names: Sequence[str] = HOST_TOOLS, *, also: Sequence[str] = ()) -> dict[str, Path]:
+    """Where each tool is, and each program of ours that is built in the same go."""
+    found = on_path(settings, names)
+    programs = build(settings, list(dict.fromkeys([*also, *(name for name in names if name not in found)])))
+    chosen = {name: found.get(name) or programs[name] for name in names}
     settings.binaries.mkdir(parents=True, exist_ok=True)
-    for name, path in found.items():
+    for name, path in chosen.items():
         link = settings.binaries / name
         if not link.is_symlink() or link.readlink() != path:
             link.unlink(missing_ok=True)
             link.symlink_to(path)
-    return found
+    return {**programs, **chosen}

@@ -14,6 +14,7 @@ from cluster.command import output
 from cluster.content import content_key
 from cluster.engine import Engine, Facts, answering, choose, why_none
 from cluster.errors import ClusterError
+from cluster.go_build import NODE_PROGRAMS
 from cluster.host import lacks_sys_resource
 from cluster.kind import Kind
 from cluster.locks import held
@@ -58,10 +59,7 @@ def up(settings: Settings) -> None:
         existing.up(settings)
         return
     engine = engine_for(settings)
-    programs = tools.ensure(settings)
-    registry = Registry(settings, engine)
-    image = node_image.ensure(settings, engine, registry)
-    base = base_image.ensure(settings, engine, registry)
+    programs, image, base = _prepare_parts(settings, engine)
     kind = Kind(settings, engine, programs)
     plan = plan_cluster(settings, engine, kind, image)
     with ExitStack() as stack, ThreadPoolExecutor(max_workers=1) as pool:
@@ -71,6 +69,25 @@ def up(settings: Settings) -> None:
         product_images.load(settings, kind, archive, ids)
     kind.wait_until_ready(settings.nodes)
     say(f"up: the cluster {settings.name}, its front door at {(settings.folder / 'endpoint').read_text().strip()}")
+
+
+def _prepare_parts(settings: Settings, engine: Engine) -> tuple[dict[str, Path], NodeImage, str]:
+    """Tools, node image and base image: programs are compiled while Debian roots are made."""
+    registry = Registry(settings, engine)
+    image = node_image.find(engine, registry)
+
+    def make_roots() -> tuple[str, Path | None]:
+        node_root = node_image.root(settings) if image is None else None
+        return base_image.ensure(settings, engine, registry), node_root
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        roots = pool.submit(make_roots)
+        programs = tools.ensure(settings, also=NODE_PROGRAMS if image is None else ())
+        base, node_root = roots.result()
+    if node_root is not None:
+        image = node_image.make(settings, engine, {name: programs[name] for name in NODE_PROGRAMS}, node_root)
+    assert image is not None
+    return programs, image, base
 
 
 def _prepare_images(

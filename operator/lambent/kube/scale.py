@@ -21,10 +21,11 @@ _Target = Callable[[int], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What the scale is now: replicas asked for, and whether this call wrote it."""
+    """What the scale is now: replicas asked for, whether this call wrote it, and the Deployment's resourceVersion at that moment."""
 
     replicas: int
     written: bool
+    version: str = ""
 
 
 async def raise_scale(client: KubeClient, namespace: str, name: str, replicas: int, maximum: int, *, field_manager: str = "") -> Scale:
@@ -59,14 +60,16 @@ async def _write(client: KubeClient, namespace: str, name: str, target: _Target,
         current = replicas_of(scale)
         wanted = target(current)
         if wanted is None:
-            return Scale(current, written=False)
+            return Scale(current, written=False, version=str(scale["metadata"]["resourceVersion"]))
         body: Json = {"metadata": {"resourceVersion": scale["metadata"]["resourceVersion"]}, "spec": {"replicas": wanted}}
         try:
-            return Scale(replicas_of(await client.patch(path, body, kind=MERGE, field_manager=field_manager)), written=True)
+            scale = await client.patch(path, body, kind=MERGE, field_manager=field_manager)
         except ConflictError:
             tries += 1
             if tries == _TRIES:
                 raise
+            continue
+        return Scale(replicas_of(scale), written=True, version=str(scale["metadata"]["resourceVersion"]))
 
 
 def replicas_of(scale: Json) -> int:

@@ -1,0 +1,120 @@
+"""`python -m lambent autoscaler`: wiring. Cancelling `run` stops it and gives the lease up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry
+
+from lambent.api.group import API_VERSION, FUNCTIONS, LABEL_FUNCTION, TOKEN_AUDIENCE
+from lambent.autoscaler.applier import FIELD_MANAGER, Applier
+from lambent.autoscaler.autoscaler import Autoscaler
+from lambent.autoscaler.decision import Policy
+from lambent.autoscaler.fleet import Fleet
+from lambent.autoscaler.last_invoked import InvocationLog, stamp, write_last_invoked
+from lambent.autoscaler.receiver import StatisticsReceiver
+from lambent.autoscaler.views import view_deployment, view_function
+from lambent.kube.client import KubeClient
+from lambent.kube.errors import KubeError
+from lambent.kube.lease import LeaderElection
+from lambent.kube.lease_decision import LeaseSettings
+from lambent.kube.paths import collection_path
+from lambent.kube.token_cache import TokenCache
+from lambent.kube.tokens import review_token
+from lambent.kube.watch import Deleted, Listed, watch_objects
+from lambent.settings.autoscaler import AutoscalerSettings
+from lambent.telemetry.autoscaler_metrics import AutoscalerMetrics
+from lambent.telemetry.status_server import StatusServer
+
+logger: Final = logging.getLogger(__name__)
+LEASE: Final = "lambent-autoscaler"
+_clock: Final = time.monotonic
+
+
+async def run(settings: AutoscalerSettings) -> None:
+    """Serve until cancelled. Raises NoClusterError without a cluster, OSError where a port is taken."""
+    registry = CollectorRegistry()
+    for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
+        registry.register(collector)
+    metrics = AutoscalerMetrics(registry)
+    policy = Policy(settings.max_scale_up_rate, settings.max_scale_down_rate, settings.scale_down_delay_seconds)
+    fleet = Fleet(policy, least_seconds=settings.least_decision_seconds)
+    autoscaler = Autoscaler(fleet, metrics, _clock)
+    waiting_for = {"functions", "deployments"}
+
+    async with KubeClient.from_environment(settings.kube_environment, user_agent="lambent-autoscaler") as client:
+        lease = LeaseSettings(settings.lease_seconds, settings.renew_deadline_seconds)
+        election = LeaderElection(client, settings.namespace, LEASE, settings.pod_name, lease, on_change=metrics.leader.set)
+        applier = Applier(client, lambda: election.is_leader, autoscaler.done, autoscaler.failed, clock=_clock)
+        autoscaler.orders = applier
+        tokens = TokenCache(partial(review_token, client, audience=TOKEN_AUDIENCE))
+        allowed = (settings.namespace, settings.activator_service_account)
+        receiver = StatisticsReceiver(settings.statistics_port, tokens.identify, allowed, autoscaler.receive)
+        ready = {"watches": lambda: f"not listed yet: {', '.join(sorted(waiting_for))}" if waiting_for else None}
+        try:
+            async with StatusServer(settings.status_port, registry, ready=ready), receiver, asyncio.TaskGroup() as tasks:
+                tasks.create_task(election.run())
+                tasks.create_task(_watch_functions(client, fleet, waiting_for))
+                tasks.create_task(_watch_deployments(client, fleet, waiting_for))
+                tasks.create_task(_tick(autoscaler, settings.tick_seconds, waiting_for))
+                tasks.create_task(_tell_last_invoked(client, autoscaler, election, fleet))
+        finally:
+            await applier.close()
+
+
+async def _watch_functions(client: KubeClient, fleet: Fleet, waiting_for: set[str]) -> None:
+    async for event in watch_objects(client, collection_path(API_VERSION, FUNCTIONS), keep=view_function):
+        now = _clock()
+        if isinstance(event, Listed):
+            fleet.keep_functions((key for key, _ in event.items), now)
+            for key, view in event.items:
+                fleet.set_function(key, view, now)
+            waiting_for.discard("functions")
+        else:
+            key, view = event.item
+            fleet.set_function(key, None if isinstance(event, Deleted) else view, now)
+
+
+async def _watch_deployments(client: KubeClient, fleet: Fleet, waiting_for: set[str]) -> None:
+    path = collection_path("apps/v1", "deployments")
+    async for event in watch_objects(client, path, label_selector=LABEL_FUNCTION, keep=view_deployment):
+        now = _clock()
+        if isinstance(event, Listed):
+            fleet.keep_deployments((key for key, _ in event.items), now)
+            for key, view in event.items:
+                fleet.set_deployment(key, view, now)
+            waiting_for.discard("deployments")
+        else:
+            key, view = event.item
+            fleet.set_deployment(key, None if isinstance(event, Deleted) else view, now)
+
+
+async def _tick(autoscaler: Autoscaler, seconds: float, waiting_for: set[str]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        if not waiting_for:
+            autoscaler.tick()
+
+
+async def _tell_last_invoked(client: KubeClient, autoscaler: Autoscaler, election: LeaderElection, fleet: Fleet) -> None:
+    """One field in a status, now and then; a failure costs no more than its being out of date."""
+    log = InvocationLog()
+    while True:
+        await asyncio.sleep(1.0)
+        if not election.is_leader:
+            continue
+        now = _clock()
+        for key, invoked_at in autoscaler.last_invocations(fleet.keys()).items():
+            if not log.is_due(key, invoked_at, now, at_zero=fleet.is_at_zero(key)):
+                continue
+            log.note_written(key, invoked_at, now)
+            try:
+                await write_last_invoked(client, key, stamp(invoked_at, now, datetime.now(UTC)), FIELD_MANAGER)
+            except KubeError as error:
+                logger.info("lastInvoked not written", extra={"function": str(key), "error": str(error)})
+        log.keep(fleet.keys())

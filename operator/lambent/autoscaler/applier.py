@@ -1,0 +1,81 @@
+"""Writing scales: one write at a time per function, none by a process that does not lead, failures tried again with growing pauses."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Final
+
+from lambent.autoscaler.fleet import ScaleOrder
+from lambent.autoscaler.statistics import FunctionKey
+from lambent.autoscaler.views import version_of
+from lambent.kube.backoff import Backoff
+from lambent.kube.client import KubeClient
+from lambent.kube.errors import KubeError, NotFoundError
+from lambent.kube.scale import Scale, raise_scale, set_scale
+
+logger: Final = logging.getLogger(__name__)
+FIELD_MANAGER: Final = "lambent-autoscaler"
+_BACKOFF: Final = Backoff(first_seconds=0.5, longest_seconds=10.0)
+
+Done = Callable[[ScaleOrder, Scale], None]
+Failed = Callable[[ScaleOrder, KubeError], None]
+
+
+class Applier:
+    """`submit` returns at once; `done` or `failed` is called later. What cannot be submitted now is decided anew at the next tick."""
+
+    def __init__(self, client: KubeClient, may_act: Callable[[], bool], done: Done, failed: Failed, *, clock: Callable[[], float]) -> None:
+        self._client = client
+        self._may_act = may_act
+        self._done = done
+        self._failed = failed
+        self._clock = clock
+        self._writing: dict[FunctionKey, asyncio.Task[None]] = {}
+        self._failures: dict[FunctionKey, tuple[int, float]] = {}
+
+    def submit(self, order: ScaleOrder) -> bool:
+        """Begin to write it; False where this process does not lead, a write of this function is under way, or the last one just failed."""
+        _, not_before = self._failures.get(order.key, (0, float("-inf")))
+        if order.key in self._writing or self._clock() < not_before or not self._may_act():
+            return False
+        task = asyncio.create_task(self._write(order))
+        self._writing[order.key] = task
+        task.add_done_callback(lambda _: self._writing.pop(order.key, None))
+        return True
+
+    async def close(self) -> None:
+        """Give up the writes under way and wait for their end."""
+        tasks = list(self._writing.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _write(self, order: ScaleOrder) -> None:
+        namespace = order.key.namespace
+        try:
+            if order.desired > order.current:
+                scale = await raise_scale(
+                    self._client, namespace, order.deployment, order.desired, order.max_scale, field_manager=FIELD_MANAGER
+                )
+            else:
+                # Only if it is still what the decision saw: an activator may have raised it in this very moment.
+                scale = await set_scale(
+                    self._client, namespace, order.deployment, order.desired, expected=order.current, field_manager=FIELD_MANAGER
+                )
+        except NotFoundError:
+            return  # deleted; the watch will say so
+        except KubeError as error:
+            failures = self._failures.get(order.key, (0, 0.0))[0] + 1
+            self._failures[order.key] = (failures, self._clock() + _BACKOFF.wait_seconds(failures, random.random()))  # noqa: S311 - jitter
+            self._failed(order, error)
+            return
+        self._failures.pop(order.key, None)
+        self._done(order, scale)
+
+
+def scale_version(scale: Scale) -> int:
+    """A scale's place in the history of its Deployment."""
+    return version_of(scale.version)

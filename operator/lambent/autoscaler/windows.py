@@ -1,0 +1,82 @@
+"""Average concurrency over a sliding window, pure.
+
+A window adds up concurrency × time in buckets, so that the average is weighted by time however often reports come, and however many
+activators send them. As with Knative (pkg/autoscaler/aggregation), it is an average over the time since the first report while that is
+shorter than the window, gaps count as zero, and a window without any report starts anew.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import floor
+from typing import Final
+
+BUCKETS: Final = 60
+"""Per window: 1 s buckets in a stable window of 60 s, 0.1 s in a panic window of 6 s."""
+
+
+class Window:
+    """`seconds` long; times are seconds of any clock that only goes forward."""
+
+    __slots__ = ("_areas", "_bucket_seconds", "_first_at", "_last_at", "_total", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._bucket_seconds = seconds / BUCKETS
+        self._areas: deque[list[float]] = deque()  # [bucket's number, concurrency × seconds], oldest first
+        self._total = 0.0
+        self._first_at = 0.0
+        self._last_at = float("-inf")
+
+    def add(self, start: float, end: float, concurrency: float) -> None:
+        """The concurrency was that much from `start` to `end`, on top of what was added for that time before."""
+        if end <= start:
+            return
+        start = max(start, end - self.seconds)
+        if start - self._last_at >= self.seconds:
+            self.clear()
+            self._first_at = start
+        # Two activators' first reports overlap: the window begins with the earlier one.
+        self._first_at = min(self._first_at, start)
+        self._last_at = max(self._last_at, end)
+        number = floor(start / self._bucket_seconds)
+        while start < end:
+            edge = (number + 1) * self._bucket_seconds
+            self._put(number, concurrency * (min(edge, end) - start))
+            start, number = edge, number + 1
+        self._forget(end)
+
+    def average(self, now: float) -> float:
+        """Mean concurrency in the window that ends now; 0.0 where nothing was reported in it."""
+        if now - self._last_at >= self.seconds:
+            return 0.0
+        oldest = floor(now / self._bucket_seconds) - BUCKETS + 1
+        self._forget(now)
+        covered = max(now, self._last_at) - max(self._first_at, oldest * self._bucket_seconds)
+        # An average over less than one bucket would make much of one early report.
+        return max(0.0, self._total / max(covered, self._bucket_seconds))
+
+    def clear(self) -> None:
+        """Forget everything: the next report is the first."""
+        self._areas.clear()
+        self._total = 0.0
+        self._last_at = float("-inf")
+
+    def _put(self, number: int, area: float) -> None:
+        index = len(self._areas)
+        # Reports come nearly in order: the bucket is one of the last few.
+        while index and self._areas[index - 1][0] >= number:
+            index -= 1
+            if self._areas[index][0] == number:
+                self._areas[index][1] += area
+                self._total += area
+                return
+        self._areas.insert(index, [number, area])
+        self._total += area
+
+    def _forget(self, now: float) -> None:
+        oldest = floor(now / self._bucket_seconds) - BUCKETS + 1
+        while self._areas and self._areas[0][0] < oldest:
+            self._total -= self._areas.popleft()[1]
+        if not self._areas:
+            self._total = 0.0  # no error of rounding outlives its window

@@ -80,7 +80,7 @@ def parse_configuration(text: str, *, runtime_dir: str, pod: str) -> Configurati
         namespace=namespace,
         function=function,
         revision=_text(fields, "revision", ""),
-        runtime=_text(fields, "runtime", "python3.11"),
+        runtime=_text(fields, "runtime", "") or "python3.11",
         handler=_text(fields, "handler"),
         version=_text(fields, "version", "$LATEST"),
         timeout_seconds=_number(fields, "timeoutSeconds", 3, 0.001, 900),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from lambent_shim.logstream import LogStream
 from lambent_shim.podlog import PodLog
 from lambent_shim.report import PlatformLines
 from lambent_shim.spawn import Ends, spawn_prepared
+from lambent_shim.status import serve_status
 from lambent_shim.supervisor import Supervisor
 
 _LEAST_INIT_SECONDS: Final = 10.0
@@ -74,9 +76,28 @@ async def _live(started: Started, loop: asyncio.AbstractEventLoop) -> None:
     supervisor.on_peers = dialer.set_peers
     supervisor.on_link_closed = dialer.forget
     dialer.start()
+    status = (
+        await serve_status(configuration.status_port, supervisor.why_not_ready, _metrics_of(supervisor))
+        if configuration.status_port
+        else None
+    )
     await stop.wait()
     await _leave(supervisor, dialer)
+    if status is not None:
+        status.close()
     stream.close(_LOG_SECONDS)
+
+
+def _metrics_of(supervisor: Supervisor) -> Callable[[], tuple[bytes, str]]:
+    configuration = supervisor.configuration
+    labels = {"namespace": configuration.namespace, "function": configuration.function, "revision": configuration.revision}
+
+    def render() -> tuple[bytes, str]:
+        from lambent_shim import metrics  # noqa: PLC0415 - prometheus-client is for the first scrape to load
+
+        return metrics.render(supervisor.tally, labels)
+
+    return render
 
 
 def _read_token(path: str) -> str:

@@ -51,7 +51,7 @@ class Supervisor:
         """Called when an invocation or a link has ended, or a pong came, for whoever waits until all is quiet."""
         self.drained: set[Link] = set()
         """Links whose activator is known to have read DRAINING."""
-        self._configuration = configuration
+        self.configuration = configuration
         self._loop = loop
         self._log = log
         self._read_token = read_token
@@ -86,7 +86,7 @@ class Supervisor:
         """Say HELLO."""
         self.links.add(link)
         self.phases.setdefault("helloMs", self._since_start())
-        configuration = self._configuration
+        configuration = self.configuration
         hello = {
             "protocol": wire.PROTOCOL,
             "token": self._read_token(),
@@ -312,7 +312,7 @@ class Supervisor:
             del self._running[invocation.number]
         peak_mib = (self._peaks.get(process, 0) + 1023) // 1024 if process is not None else 0
         init_ms, self._init_ms = self._init_ms, None
-        usage = Usage(duration * 1000, self._configuration.memory_mib, peak_mib, init_ms)
+        usage = Usage(duration * 1000, self.configuration.memory_mib, peak_mib, init_ms)
         if invocation.started_at:
             self._log.end(invocation.request_id, usage, invocation.tail, status or ("error" if reason else "success"), error_type)
         self.tally.count(reason, duration, usage.max_memory_used_mib)

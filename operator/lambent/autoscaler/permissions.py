@@ -1,19 +1,29 @@
-"""What the autoscaler does in the Kubernetes API, as data: (API group, resource, verbs). A test holds the chart's RBAC equal to it."""
+"""Exactly what the autoscaler does with the Kubernetes API: the chart's roles are held equal to this (tests/contract/chart).
+
+CLUSTER: in all namespaces. OWN_NAMESPACE: only where the control plane is installed. Keys are (API group, resource).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-PERMISSIONS: Final = (
-    ("lambent.dev", "functions", ("list", "watch")),  # spec.scaling, concurrency
-    ("lambent.dev", "functions/status", ("patch",)),  # lastInvoked
-    ("apps", "deployments", ("list", "watch")),  # replicas, ready
-    ("apps", "deployments/scale", ("get", "patch")),  # the decision
-    ("authentication.k8s.io", "tokenreviews", ("create",)),  # who pushes statistics
-)
-"""In the whole cluster."""
+Verbs = frozenset[str]
 
-NAMESPACE_PERMISSIONS: Final = (
-    ("coordination.k8s.io", "leases", ("get", "create", "update")),  # one leader
-)
-"""In the control plane's own namespace."""
+CLUSTER: Final[Mapping[tuple[str, str], Verbs]] = {
+    # spec.scaling, concurrency.
+    ("lambent.dev", "functions"): frozenset({"list", "watch"}),
+    # lastInvoked.
+    ("lambent.dev", "functions/status"): frozenset({"patch"}),
+    # Replicas and how many are ready.
+    ("apps", "deployments"): frozenset({"list", "watch"}),
+    # The decision.
+    ("apps", "deployments/scale"): frozenset({"get", "patch"}),
+    # Who pushes statistics.
+    ("authentication.k8s.io", "tokenreviews"): frozenset({"create"}),
+}
+
+OWN_NAMESPACE: Final[Mapping[tuple[str, str], Verbs]] = {
+    # One leader.
+    ("coordination.k8s.io", "leases"): frozenset({"get", "create", "update"}),
+}

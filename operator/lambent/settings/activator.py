@@ -13,7 +13,6 @@ class ActivatorSettings(ProcessSettings):
 
     http_port: int = setting("LAMBENT_HTTP_PORT", 8080, "Port of the Lambda API, function URLs and http Triggers.", low=0, high=65_535)
     link_port: int = setting("LAMBENT_LINK_PORT", 8081, "Port that shims dial.", low=0, high=65_535)
-    pod_ip: str = setting("LAMBENT_POD_IP", "", "Address shims reach this activator at; empty where its Service tells them.")
     queue_max_invocations: int = setting(
         "LAMBENT_QUEUE_MAX_INVOCATIONS", 1000, "Invocations of one function that may wait; more are answered 429.", low=1, high=1_000_000
     )

@@ -51,7 +51,7 @@ class FunctionQueue:
     @property
     def ready(self) -> int:
         """Pods that invocations may be sent to."""
-        return sum(link.usable for link in self.links.values())
+        return sum(link.healthy for link in self.links.values())
 
     @property
     def empty(self) -> bool:
@@ -66,18 +66,14 @@ class FunctionQueue:
         self.meter.requests += 1
         self.meter.change(1, now)
         if not self.waiting:
-            link = self._shelf.best()
+            link = self._best()
             if link is not None:
                 self._send(link, invocation, now, out)
                 return
         invocation.state = State.WAITING
-        invocation.waited_for_start = not any(link.usable for link in self.links.values())
+        invocation.waited_for_start = not self.ready
         self.waiting.append(invocation)
         self.waiting_bytes += len(invocation.payload)
-        failure = self._failure_of_all()
-        if failure is not None:
-            self._fail_waiting(failure, len(self.waiting), now, out)
-            return
         self._want(out)
         self.plan_start(now, out)
 
@@ -132,20 +128,11 @@ class FunctionQueue:
 
     def initialized(self, link: Link, failure: Failure | None, now: float, out: list[Action]) -> None:
         """Its initialisation has ended, well or not; it may be told again with another outcome."""
-        if failure is None and not link.initialized:
+        if not link.initialized:
+            link.initialized = True
             link.credit = link.slots
-        link.initialized = link.initialized or failure is None
         link.failure = failure
-        if failure is None:
-            self._settle(link, now, out)
-            return
-        self._shelf.place(link)
-        if not link.serving or self.ready:
-            return
-        # Each environment that fails answers what it would have served, as on Lambda; when no other is coming, all that wait.
-        serving = [other for other in self.links.values() if other.serving]
-        others_coming = len(serving) < self._requested or any(other.failure is None for other in serving)
-        self._fail_waiting(failure, link.slots if others_coming else len(self.waiting), now, out)
+        self._settle(link, now, out)
 
     def result(self, link: Link, number: int, again: bool, now: float, out: list[Action]) -> Invocation | None:
         """An answer is complete; None where nobody waits for it any more."""
@@ -244,9 +231,9 @@ class FunctionQueue:
 
     def pump(self, now: float, out: list[Action]) -> None:
         """Send what waits into what is free, then see to it that what stays waiting is known where it must be."""
-        waiting, shelf = self.waiting, self._shelf
+        waiting = self.waiting
         while waiting:
-            link = shelf.best()
+            link = self._best()
             if link is None:
                 self._want(out)
                 self.plan_start(now, out)
@@ -255,6 +242,11 @@ class FunctionQueue:
             self.waiting_bytes -= len(invocation.payload)
             self._send(link, invocation, now, out)
         self._requested = 0
+
+    def _best(self) -> Link | None:
+        """The link for the next invocation. One that failed to initialise only where there is no other to wait for."""
+        link = self._shelf.best()
+        return None if link is not None and link.failure is not None and self.ready else link
 
     def _settle(self, link: Link, now: float, out: list[Action]) -> int:
         """After a change of one link: how many invocations were sent to it."""
@@ -279,8 +271,9 @@ class FunctionQueue:
         out.append(Send(link.number, invocation))
 
     def _want(self, out: list[Action]) -> None:
+        ready = self.ready
         for link in self.links.values():
-            if not link.wanting and len(link.in_flight) < link.slots and link.usable:
+            if not link.wanting and not link.credit and len(link.in_flight) < link.slots and (link.healthy if ready else link.usable):
                 link.await_grant()
                 out.append(Want(link.number))
 
@@ -290,10 +283,9 @@ class FunctionQueue:
         if rules is None or not self.waiting:
             return
         serving = [link for link in self.links.values() if link.serving]
-        usable = sum(link.usable for link in serving)
-        if usable and now - self.waiting[0].enqueued_at < self._limits.start_patience_seconds:
+        if self.ready and now - self.waiting[0].enqueued_at < self._limits.start_patience_seconds:
             return
-        coming = sum(not link.initialized and link.failure is None for link in serving) * rules.concurrency
+        coming = sum(not link.initialized for link in serving) * rules.concurrency
         needed = min(rules.max_scale, len(serving) + ceil(max(0, len(self.waiting) - coming) / rules.concurrency))
         overdue = now - self._requested_at >= self._limits.start_retry_seconds
         if needed > len(serving) and (needed > self._requested or overdue):
@@ -324,13 +316,6 @@ class FunctionQueue:
             invocation = self.waiting.popleft()
             self._left(invocation, now)
             out.append(Fail(invocation, failure))
-
-    def _failure_of_all(self) -> Failure | None:
-        """The failure of initialisation where every pod there is has failed and no other has been asked for."""
-        serving = [link for link in self.links.values() if link.serving]
-        if not serving or len(serving) < self._requested or any(link.failure is None for link in serving):
-            return None
-        return serving[-1].failure
 
     def _end_ghost(self, link: Link, number: int, now: float) -> bool:
         """A started invocation without caller has ended."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from lambent.activator.admission.model import Failure, FunctionKey, Invocation
 
 _NUMBERS = 0xFFFFFFFF
+_FAILED_RANK = 100
+"""Pods that failed to initialise come after all others."""
 
 
 class Link:
@@ -36,7 +38,7 @@ class Link:
         self.credit = 0
         self.initialized = False
         self.failure: Failure | None = None
-        """How its initialisation failed."""
+        """How its last initialisation failed."""
         self.draining = False
         self.wanting = False
         """Whether it surely has a place in its shim's queue of waiting links, or will have when our last frame has arrived."""
@@ -58,7 +60,12 @@ class Link:
     @property
     def usable(self) -> bool:
         """Whether invocations may be sent to it."""
-        return self.initialized and self.failure is None and self.rank is not None and not self.draining
+        return self.initialized and self.rank is not None and not self.draining
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it is likely to serve them: a pod that failed to initialise tries again for each invocation, as on Lambda."""
+        return self.usable and self.failure is None
 
     @property
     def load(self) -> int:
@@ -99,7 +106,9 @@ class Shelf:
 
     def place(self, link: Link) -> None:
         """Put a link where it belongs now; call after every change of its credit, load, rank or state."""
-        level = (link.rank, link.load) if link.credit > 0 and link.usable and link.rank is not None else None
+        level = None
+        if link.credit > 0 and link.usable and link.rank is not None:
+            level = (link.rank if link.failure is None else link.rank + _FAILED_RANK, link.load)
         if level == link.level:
             return
         self.remove(link)

@@ -1,0 +1,135 @@
+"""The activator in a cluster: puts the parts together, runs until cancelled, and leaves without losing a request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from lambent.activator.activator import Activator
+from lambent.activator.admission.model import FunctionKey, Limits
+from lambent.activator.cluster.peers import watch_peers
+from lambent.activator.cluster.provisioner import KubeProvisioner
+from lambent.activator.cluster.reporter import KubeReporter
+from lambent.activator.cluster.verifier import KubeVerifier
+from lambent.activator.cluster.watcher import Watcher
+from lambent.activator.configuration import Configuration
+from lambent.activator.statistics import StatisticsPusher
+from lambent.api.status import Initialization
+from lambent.kube.client import KubeClient
+from lambent.settings.activator import ActivatorSettings
+from lambent.telemetry.status_server import StatusServer
+
+MEBIBYTE = 1024 * 1024
+
+_log = logging.getLogger("lambent.activator")
+
+
+async def run(settings: ActivatorSettings) -> None:
+    """Serve until cancelled; then drain."""
+    logging.getLogger("picows").setLevel(logging.WARNING)
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    async with KubeClient.from_environment(settings.kube_environment, user_agent="lambent-activator") as client:
+        lookup = _Lookup()
+        provisioner = KubeProvisioner(client, lookup.maximum)
+        reporter = KubeReporter(client, lookup.initialization, lookup.revisions)
+        activator = Activator(
+            limits_of(settings),
+            provisioner,
+            KubeVerifier(client),
+            reporter,
+            registry,
+            identity=settings.pod_name,
+            region=settings.region,
+        )
+        lookup.configuration = activator.configuration
+        watcher = Watcher(client, activator.configuration)
+        lifecycle = _Lifecycle()
+        status = StatusServer(settings.status_port, registry, ready={"configuration": watcher.not_ready, "lifecycle": lifecycle.not_ready})
+        background: list[Coroutine[Any, Any, None]] = [
+            watcher.watch_functions(),
+            watcher.watch_triggers(),
+            watch_peers(client, settings.namespace, settings.links_service, activator.exchange.set_peers),
+        ]
+        if settings.autoscaler:
+            pusher = StatisticsPusher(
+                settings.autoscaler,
+                settings.pod_name,
+                settings.statistics_seconds,
+                activator.admission.read_statistics,
+                Path(settings.token_file),
+            )
+            background.append(pusher.run())
+        async with status:
+            await activator.start_links(None, settings.link_port)
+            await activator.start_http(None, settings.http_port)
+            _log.info("serving", extra={"http": activator.http_port, "links": activator.link_port, "status": status.port})
+            tasks = [asyncio.get_running_loop().create_task(each) for each in background]
+            try:
+                await _first_failure(tasks)
+            finally:
+                lifecycle.leaving = True
+                await _leave(activator, settings)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await provisioner.close()
+                await reporter.close()
+
+
+async def _first_failure(tasks: list[asyncio.Task[None]]) -> None:
+    """Without end, unless one of the tasks fails: then this process must not pretend to serve."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+async def _leave(activator: Activator, settings: ActivatorSettings) -> None:
+    """Requests still come for a moment after SIGTERM: take them; then take none, and answer what is under way."""
+    _log.info("leaving", extra={"queued": activator.admission.queued, "running": activator.admission.running})
+    await asyncio.sleep(settings.settle_seconds)
+    await activator.close(settings.drain_seconds)
+
+
+def limits_of(settings: ActivatorSettings) -> Limits:
+    """Bounds for admission."""
+    return Limits(
+        queue_count=settings.queue_max_invocations,
+        queue_bytes=settings.queue_max_megabytes * MEBIBYTE,
+        queue_seconds=settings.queue_seconds,
+        start_patience_seconds=settings.start_patience_seconds,
+        start_retry_seconds=settings.start_retry_seconds,
+    )
+
+
+class _Lifecycle:
+    """Whether this process is on its way out."""
+
+    leaving = False
+
+    def not_ready(self) -> str | None:
+        return "leaving" if self.leaving else None
+
+
+class _Lookup:
+    """What provisioner and reporter ask of the configuration, which is made after them."""
+
+    configuration: Configuration
+
+    def maximum(self, key: FunctionKey) -> int:
+        function = self.configuration.functions.get(key)
+        return function.spec.scaling.max_scale if function is not None else 0
+
+    def initialization(self, key: FunctionKey) -> Initialization | None:
+        function = self.configuration.functions.get(key)
+        return function.status.initialization if function is not None else None
+
+    def revisions(self, key: FunctionKey) -> tuple[str, str] | None:
+        function = self.configuration.functions.get(key)
+        return (function.status.latest_revision, function.status.ready_revision) if function is not None else None

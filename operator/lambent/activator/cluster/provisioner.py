@@ -1,0 +1,89 @@
+"""Starts pods by raising a Deployment's scale. One flight per function; while one is under way, the highest wish waits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lambent.activator.admission.model import FunctionKey
+from lambent.api import names
+from lambent.kube.backoff import Backoff
+from lambent.kube.client import KubeClient
+from lambent.kube.errors import KubeError
+from lambent.kube.scale import raise_scale
+
+FIELD_MANAGER = "lambent-activator"
+TRIES = 20
+
+_log = logging.getLogger("lambent.activator.provisioner")
+
+
+@dataclass(slots=True)
+class _Flight:
+    """What one function's task aims at."""
+
+    wanted: int
+    task: asyncio.Task[None] | None = None
+
+
+class KubeProvisioner:
+    """`maximum` gives a function's maxScale."""
+
+    def __init__(self, client: KubeClient, maximum: Callable[[FunctionKey], int], backoff: Backoff | None = None) -> None:
+        self._client = client
+        self._maximum = maximum
+        self._backoff = backoff or Backoff(first_seconds=0.05, longest_seconds=2.0)
+        self._flights: dict[FunctionKey, _Flight] = {}
+
+    def raise_to(self, function: FunctionKey, replicas: int) -> None:
+        """See to it that there are at least so many pods; returns at once."""
+        flight = self._flights.get(function)
+        if flight is not None:
+            flight.wanted = max(flight.wanted, replicas)
+            return
+        flight = self._flights[function] = _Flight(replicas)
+        flight.task = asyncio.get_running_loop().create_task(self._fly(function, flight))
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        tasks = [flight.task for flight in self._flights.values() if flight.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _fly(self, function: FunctionKey, flight: _Flight) -> None:
+        """Until the highest wish is fulfilled, or it is time to leave it to the next one to ask."""
+        failures = 0
+        done = 0
+        try:
+            while done < flight.wanted and failures < TRIES:
+                wanted = flight.wanted
+                try:
+                    scale = await raise_scale(
+                        self._client,
+                        function.namespace,
+                        names.deployment(function.name),
+                        wanted,
+                        self._maximum(function),
+                        field_manager=FIELD_MANAGER,
+                    )
+                except KubeError as error:
+                    failures += 1
+                    if failures in (1, TRIES):
+                        _log.warning(
+                            "scale not raised, trying again: %s",
+                            error,
+                            extra={"namespace": function.namespace, "function": function.name, "replicas": wanted, "failures": failures},
+                        )
+                    await asyncio.sleep(self._backoff.wait_seconds(failures, random.random()))  # noqa: S311 - jitter
+                else:
+                    done = wanted
+                    if scale.written:
+                        _log.info(
+                            "scale raised", extra={"namespace": function.namespace, "function": function.name, "replicas": scale.replicas}
+                        )
+        finally:
+            del self._flights[function]

@@ -1,0 +1,76 @@
+"""Believes a shim by the projected token of its pod: the API server vouches for token and pod, the pod's label for the function.
+
+A token bound to a pod proves which pod it is; that pod carries `lambent.dev/function`, which only who may create pods in that namespace
+can set. The token's own claim of its pod is used, unread by anybody yet, to ask for the pod at the same time, and compared afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+from typing import Any
+
+from lambent.activator.session import Hello, LinkRefusedError
+from lambent.api.group import LABEL_FUNCTION, TOKEN_AUDIENCE
+from lambent.kube.client import Json, KubeClient
+from lambent.kube.errors import KubeError, NotFoundError
+from lambent.kube.paths import object_path
+from lambent.kube.tokens import TokenRefusedError, review_token
+
+
+class KubeVerifier:
+    """One review and one read per link, both at once."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+
+    async def verify(self, hello: Hello) -> None:
+        """Raises `LinkRefusedError` unless the token's pod is one of the function the hello names."""
+        namespace, pod_name = hello.function.namespace, claimed_pod(hello.token)
+        try:
+            path = object_path("v1", "pods", namespace, pod_name)
+        except ValueError:
+            raise LinkRefusedError("the token is bound to no pod") from None
+        reviewing = asyncio.ensure_future(review_token(self._client, hello.token, TOKEN_AUDIENCE))
+        reading = asyncio.ensure_future(self._client.get(path))
+        try:
+            identity, pod = await asyncio.gather(reviewing, reading)
+        except TokenRefusedError as error:
+            raise LinkRefusedError(f"token refused: {error}") from None
+        except NotFoundError:
+            raise LinkRefusedError(f"there is no pod {pod_name} in namespace {namespace}") from None
+        except KubeError as error:
+            raise LinkRefusedError(f"the API server could not be asked: {error.reason}") from None
+        finally:
+            reviewing.cancel()
+            reading.cancel()
+        check_pod(hello, pod, namespace=identity.namespace, name=identity.pod, uid=identity.pod_uid)
+
+
+def check_pod(hello: Hello, pod: Json, *, namespace: str, name: str, uid: str) -> None:
+    """Pure: raises `LinkRefusedError` unless identity, pod and hello fit together."""
+    metadata: dict[str, Any] = pod.get("metadata") or {}
+    if namespace != hello.function.namespace:
+        raise LinkRefusedError(f"the token is of namespace {namespace}, the hello of {hello.function.namespace}")
+    if not uid or uid != metadata.get("uid") or name != metadata.get("name"):
+        raise LinkRefusedError("the token is bound to another pod than it says")
+    label = (metadata.get("labels") or {}).get(LABEL_FUNCTION)
+    if label != hello.function.name:
+        raise LinkRefusedError(f"pod {name} belongs to function {label!r}, not {hello.function.name!r}")
+
+
+def claimed_pod(token: str) -> str:
+    """The pod's name that a token claims, nothing of it checked; empty where it claims none (RFC 7519; `kubernetes.io` claim)."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return ""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError):
+        return ""
+    kubernetes = claims.get("kubernetes.io") if isinstance(claims, dict) else None
+    pod = kubernetes.get("pod") if isinstance(kubernetes, dict) else None
+    name = pod.get("name") if isinstance(pod, dict) else None
+    return name if isinstance(name, str) else ""

@@ -1,0 +1,95 @@
+"""Functions and Triggers of all namespaces into the configuration."""
+
+from __future__ import annotations
+
+import logging
+
+from lambent.activator.admission.model import FunctionKey
+from lambent.activator.configuration import Configuration
+from lambent.api.fields import InvalidSpecError
+from lambent.api.function import Function, parse_function
+from lambent.api.group import API_VERSION, FUNCTIONS, TRIGGERS
+from lambent.api.trigger import Trigger, parse_trigger
+from lambent.kube.client import Json, KubeClient
+from lambent.kube.paths import collection_path
+from lambent.kube.watch import Added, Listed, Modified, watch_objects
+
+_log = logging.getLogger("lambent.activator.watcher")
+
+
+class Watcher:
+    """`functions_listed` and `triggers_listed` say whether the first list has come: before, a 404 could be a lie."""
+
+    def __init__(self, client: KubeClient, configuration: Configuration) -> None:
+        self.functions_listed = False
+        self.triggers_listed = False
+        self._client = client
+        self._configuration = configuration
+
+    def not_ready(self) -> str | None:
+        """What is still missing."""
+        if not self.functions_listed:
+            return "Functions have not been listed yet"
+        return None if self.triggers_listed else "Triggers have not been listed yet"
+
+    async def watch_functions(self) -> None:
+        """Without end. A Function that cannot be read is as one that is not there."""
+        configuration = self._configuration
+        async for event in watch_objects(self._client, collection_path(API_VERSION, FUNCTIONS), keep=keep_function):
+            match event:
+                case Listed(items=items):
+                    configuration.replace_functions(item for item in items if isinstance(item, Function))
+                    self.functions_listed = True
+                case Added(item=Function() as function) | Modified(item=Function() as function):
+                    configuration.put_function(function)
+                case _:
+                    configuration.remove_function(_key(event.item))
+
+    async def watch_triggers(self) -> None:
+        """Without end. A Trigger that cannot be read is as one that is not there."""
+        configuration = self._configuration
+        async for event in watch_objects(self._client, collection_path(API_VERSION, TRIGGERS), keep=keep_trigger):
+            match event:
+                case Listed(items=items):
+                    configuration.replace_triggers(item for item in items if isinstance(item, Trigger))
+                    self.triggers_listed = True
+                case Added(item=Trigger() as trigger) | Modified(item=Trigger() as trigger):
+                    configuration.put_trigger(trigger)
+                case _:
+                    configuration.remove_trigger(_key(event.item))
+
+
+def _key(item: Function | Trigger | tuple[str, str]) -> FunctionKey:
+    return FunctionKey(*item) if isinstance(item, tuple) else FunctionKey(item.namespace, item.name)
+
+
+def keep_function(item: Json) -> Function | tuple[str, str]:
+    """A Function, or its (namespace, name) where its spec cannot be used."""
+    try:
+        return parse_function(without_code(item))
+    except InvalidSpecError as error:
+        return _complain("Function", item, error)
+
+
+def keep_trigger(item: Json) -> Trigger | tuple[str, str]:
+    """A Trigger, or its (namespace, name) where its spec cannot be used."""
+    try:
+        return parse_trigger(item)
+    except InvalidSpecError as error:
+        return _complain("Trigger", item, error)
+
+
+def without_code(item: Json) -> Json:
+    """The same Function with inline code cut short: up to a megabyte of each that no request needs."""
+    spec = item.get("spec")
+    code = spec.get("code") if isinstance(spec, dict) else None
+    if not isinstance(spec, dict) or not isinstance(code, dict) or not isinstance(code.get("inline"), dict):
+        return item
+    return {**item, "spec": {**spec, "code": {**code, "inline": dict.fromkeys(code["inline"], "")}}}
+
+
+def _complain(kind: str, item: Json, error: InvalidSpecError) -> tuple[str, str]:
+    metadata = item.get("metadata") or {}
+    namespace, name = str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
+    _log.warning("%s %s/%s is not served: %s", kind, namespace, name, error)
+    return namespace, name

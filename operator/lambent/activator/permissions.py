@@ -1,0 +1,29 @@
+"""Exactly what the activator does with the Kubernetes API: the chart's roles are held equal to this (tests/contract/chart).
+
+CLUSTER: in all namespaces. OWN_NAMESPACE: only where the control plane is installed. Keys are (API group, resource).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+Verbs = frozenset[str]
+
+CLUSTER: Final[Mapping[tuple[str, str], Verbs]] = {
+    # Routing and admission.
+    ("lambent.dev", "functions"): frozenset({"list", "watch"}),
+    ("lambent.dev", "triggers"): frozenset({"list", "watch"}),
+    # How revisions initialise.
+    ("lambent.dev", "functions/status"): frozenset({"patch"}),
+    # Pods from zero.
+    ("apps", "deployments/scale"): frozenset({"get", "patch"}),
+    # Whose a shim is: its token, and the function its pod belongs to.
+    ("authentication.k8s.io", "tokenreviews"): frozenset({"create"}),
+    ("", "pods"): frozenset({"get"}),
+}
+
+OWN_NAMESPACE: Final[Mapping[tuple[str, str], Verbs]] = {
+    # The other activators.
+    ("discovery.k8s.io", "endpointslices"): frozenset({"list", "watch"}),
+}

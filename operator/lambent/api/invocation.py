@@ -51,11 +51,14 @@ class Url:
 
 @dataclass(frozen=True, slots=True)
 class Logging:
-    """Format and levels of what a Function logs; levels count only with the JSON format, as on Lambda."""
+    """Format of what a Function logs, and with JSON the least severe level of its own lines and of the platform's.
+
+    Both levels are empty with Text, which has none, as on Lambda.
+    """
 
     format: str = "Text"
-    application_level: str = "INFO"
-    system_level: str = "INFO"
+    application_level: str = ""
+    system_level: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,8 @@ def _parse_url(url: Fields) -> Url:
 
 
 def _parse_logging(logging: Fields) -> Logging:
-    return Logging(
-        format=logging.string("format", "Text", LOG_FORMATS),
-        application_level=logging.string("applicationLevel", "INFO", APPLICATION_LEVELS),
-        system_level=logging.string("systemLevel", "INFO", SYSTEM_LEVELS),
-    )
+    application = logging.string("applicationLevel", "INFO", APPLICATION_LEVELS)
+    system = logging.string("systemLevel", "INFO", SYSTEM_LEVELS)
+    if logging.string("format", "Text", LOG_FORMATS) == "Text":
+        return Logging()
+    return Logging("JSON", application, system)

@@ -15,7 +15,6 @@ from lambent.api import conditions, names
 from lambent.api.conditions import Condition
 from lambent.api.function import LATEST, Function
 from lambent.api.revision import revision_of
-from lambent.api.status import Initialization
 from lambent.controller.code_files import build_code_config_map
 from lambent.controller.diagnosis import Problem, diagnose_pods, diagnose_refusal, shorten
 from lambent.controller.drift import Manifest, build_repair, has_drifted
@@ -226,6 +225,9 @@ class _Step:
 def _announce(now: datetime, observed: Observed, revision: str) -> Plan:
     status = observed.function.status
     serves = status.ready_revision
+    if revision == serves:
+        # Back to what serves: nothing is to be proved.
+        return Plan(status={"latestRevision": revision, "initialization": None}, requeue_seconds=0.0)
     beside = f" (revision {serves} serves on)" if serves else ""
     ready = Condition(conditions.READY, conditions.UNKNOWN, conditions.REASON_DEPLOYING, f"revision {revision} is being proved{beside}")
     code = Condition(conditions.CODE_READY, conditions.UNKNOWN, conditions.REASON_DEPLOYING, "stored, not yet initialised")
@@ -356,9 +358,3 @@ def _notices_of(stored: Mapping[str, Any], wanted: list[Condition]) -> tuple[Not
         # Ready and CodeReady fail together; one Event says it.
         notices.setdefault((condition.reason, ""), Notice(WARNING, condition.reason, condition.message))
     return tuple(notices.values())
-
-
-def latest_initialization(function: Function) -> Initialization | None:
-    """What was last said of the initialisation of the revision that the spec asks for."""
-    initialization = function.status.initialization
-    return initialization if initialization is not None and initialization.revision == function.status.latest_revision else None

@@ -86,13 +86,16 @@ def shim_configuration(function: Function, revision: str, installation: Installa
         "taskRoot": TASK_ROOT,
         "region": installation.region,
         "arn": function_arn(function.name, function.namespace, installation.region),
-        "logging": {
-            "format": spec.logging.format,
-            "applicationLevel": spec.logging.application_level,
-            "systemLevel": spec.logging.system_level,
-        },
+        "logging": _logging(function),
         "statusPort": STATUS_PORT,
     }
+
+
+def _logging(function: Function) -> dict[str, str]:
+    logging = function.spec.logging
+    if logging.format == "Text":
+        return {"format": "Text"}
+    return {"format": logging.format, "applicationLevel": logging.application_level, "systemLevel": logging.system_level}
 
 
 def _build_container(

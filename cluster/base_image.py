@@ -19,7 +19,7 @@ _CHANGES = (
 
 def ensure(settings: Settings, engine: Engine, registry: Registry) -> str:
     """The name of a Python base image that the engine has."""
-    name = f"lambent/base:{content_key(','.join(PACKAGES), *_CHANGES, debian.trust_key())}"
+    name = f"lambent/base:{content_key(','.join(PACKAGES), *_CHANGES, debian.recipe())}"
     if has_image(engine, name):
         return name
     if registry.pull(versions.USUAL_BASE_IMAGE):

@@ -40,9 +40,10 @@ def sources(policy: str) -> str | None:
     return None
 
 
-def trust_key() -> str:
-    """Names the certificate authorities that the host trusts, which images get too."""
-    return content_key(HOST_BUNDLE) if HOST_BUNDLE.exists() else "none"
+def recipe() -> str:
+    """Names what every root depends on, the certificate authorities that the host trusts included."""
+    trust = content_key(HOST_BUNDLE) if HOST_BUNDLE.exists() else "none"
+    return f"{versions.DEBIAN_SUITE} {trust} {','.join(_UNNEEDED)}"
 
 
 def _trust_what_the_host_trusts(root: Path) -> None:
@@ -87,7 +88,7 @@ def _debootstrap(settings: Settings, name: str, packages: Sequence[str], root: P
 
 def root_tar(settings: Settings, name: str, packages: Sequence[str]) -> Path:
     """The tar file of a root with these packages, made where the cache lacks it."""
-    key = content_key(versions.DEBIAN_SUITE, ",".join(packages), trust_key(), Path(__file__))
+    key = content_key(",".join(packages), recipe())
     tar = settings.cache / "debian" / f"{name}-{key}.tar"
     if tar.exists():
         return tar

@@ -18,8 +18,7 @@ def down(settings: Settings) -> None:
     if current is not None and current.engine == "existing":
         existing.down(settings)
         return
-    if current is not None and current.cluster != settings.name and not settings.name_given:
-        raise ClusterError(f"the cluster of this checkout is {current.cluster!r}", do=f"run it with CLUSTER_NAME={current.cluster}")
+    settings = state.settle(settings, current)
     if own_engine.was_started():
         _down_in_own_engine(settings)
     if current is not None and not current.own_engine:

@@ -8,6 +8,7 @@ from typing import Any
 from cluster import versions
 
 PATCHES_IN_NODE = "/kind/patches"
+VOLUMES = "/tmp/hostpath_pv"
 
 
 def _kubelet(*, own_image: bool, restricted: bool) -> dict[str, Any]:
@@ -30,9 +31,11 @@ def _kubeadm_patches(*, own_image: bool, restricted: bool) -> list[dict[str, Any
     if restricted:
         proxy["oomScoreAdj"] = 0
     mask = {"node-cidr-mask-size": str(versions.NODE_POD_MASK)}
+    # Where the controller manager's own provisioner makes volumes: it must make them on the node.
+    volumes = {"name": "volumes", "hostPath": VOLUMES, "mountPath": VOLUMES, "pathType": "DirectoryOrCreate"}
     directory = {"patches": {"directory": PATCHES_IN_NODE}}
     return [
-        {"kind": "ClusterConfiguration", "controllerManager": {"extraArgs": mask}},
+        {"kind": "ClusterConfiguration", "controllerManager": {"extraArgs": mask, "extraVolumes": [volumes]}},
         {"kind": "InitConfiguration", **directory},
         {"kind": "JoinConfiguration", **directory},
         _kubelet(own_image=own_image, restricted=restricted),

@@ -47,9 +47,9 @@ class NodeImage:
 
 def own_name() -> str:
     """Named by all that goes into it."""
-    key = content_key(
-        MODULES, _HERE / "node", _HERE / "images", Path(__file__), Path(versions.__file__), ",".join(PACKAGES), debian.trust_key()
-    )
+    addresses = f"{versions.POD_SUBNET} {versions.NODE_POD_MASK}"
+    recipe = (",".join(PACKAGES), versions.KUBERNETES, addresses, debian.recipe())
+    key = content_key(MODULES, _HERE / "node", _HERE / "images", *recipe)
     return f"lambent/node:{versions.KUBERNETES}-{key}"
 
 

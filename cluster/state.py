@@ -1,9 +1,10 @@
 """What this checkout has started, written before it is started: so that down removes that and nothing else."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from cluster import json_file
+from cluster.errors import ClusterError
 from cluster.settings import Settings
 
 Phase = Literal["creating", "created"]
@@ -40,6 +41,20 @@ def write(settings: Settings, state: State) -> None:
 
 def forget(settings: Settings) -> None:
     (settings.folder / "state.json").unlink(missing_ok=True)
+
+
+def settle(settings: Settings, state: State | None) -> Settings:
+    """The settings with the name that this checkout's cluster has already; one checkout has one cluster."""
+    if state is None or state.engine == "existing":
+        return settings
+    if settings.mode == "existing":
+        raise ClusterError(f"this checkout has the kind cluster {state.cluster!r}", do="run `make down` before CLUSTER=existing")
+    if settings.name_given and settings.name != state.cluster:
+        raise ClusterError(
+            f"CLUSTER_NAME={settings.name!r}, but the cluster of this checkout is {state.cluster!r}",
+            do=f"set CLUSTER_NAME={state.cluster} or leave it out; to have another one, run `make down` first",
+        )
+    return replace(settings, name=state.cluster)
 
 
 Action = Literal["create", "recreate", "keep", "start", "refuse"]

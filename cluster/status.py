@@ -1,5 +1,6 @@
 """Says what is there: engine, cluster, nodes, images, front door."""
 
+from dataclasses import replace
 from typing import Literal, cast
 
 from cluster import own_engine, product_images, state, tools
@@ -16,6 +17,7 @@ def status(settings: Settings) -> int:
     if current is None:
         print("cluster: none (run `make up`)")
         return 3
+    settings = state.settle(replace(settings, mode="kind", name_given=False), current)
     print(f"cluster: {current.cluster} ({current.phase})")
     engine = _engine(current.engine, own=current.own_engine)
     if current.engine != "existing" and engine is None:

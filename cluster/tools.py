@@ -65,7 +65,7 @@ def on_path(settings: Settings, names: Sequence[str]) -> dict[str, Path]:
 
 
 def ensure(settings: Settings, names: Sequence[str] = HOST_TOOLS, *, also: Sequence[str] = ()) -> dict[str, Path]:
-    """Where each tool is, and each program of ours that is built in the same go."""
+    """Where each tool is; other programs of ours (`also`) are built in the same go."""
     found = on_path(settings, names)
     programs = build(settings, list(dict.fromkeys([*also, *(name for name in names if name not in found)])))
     chosen = {name: found.get(name) or programs[name] for name in names}
@@ -75,4 +75,4 @@ def ensure(settings: Settings, names: Sequence[str] = HOST_TOOLS, *, also: Seque
         if not link.is_symlink() or link.readlink() != path:
             link.unlink(missing_ok=True)
             link.symlink_to(path)
-    return {**programs, **chosen}
+    return chosen

@@ -14,7 +14,7 @@ from cluster.command import output
 from cluster.content import content_key
 from cluster.engine import Engine, Facts, answering, choose, why_none
 from cluster.errors import ClusterError
-from cluster.go_build import NODE_PROGRAMS
+from cluster.go_build import NODE_PROGRAMS, build
 from cluster.host import lacks_sys_resource
 from cluster.kind import Kind
 from cluster.locks import held
@@ -30,17 +30,24 @@ PATCHES = Path(__file__).parent / "kubeadm-patches"
 
 def engine_for(settings: Settings) -> Engine:
     """The engine to use, started where it must be."""
+    current = state.read(settings)
     docker = answering("docker", own_engine.SOCKET)
     podman = None if docker else answering("podman", own_engine.SOCKET)
     facts = Facts(
         docker_answers=docker is not None,
         podman_answers=podman is not None,
-        cluster_in_own=own_engine.has_cluster(settings.name),
+        cluster_in_own=own_engine.has_cluster(settings.name) or (current is not None and current.own_engine),
         linux=sys.platform == "linux",
         root=os.geteuid() == 0,
         debian=shutil.which("apt-get") is not None,
     )
     choice = choose(facts)
+    wanted = "own" if current and current.own_engine else current.engine if current else "existing"
+    if wanted not in {"existing", choice}:
+        raise ClusterError(
+            f"the cluster of this checkout is in {wanted}, which is not the engine that answers now",
+            do=f"start {wanted} and run it again; or, if it is gone for good, remove the folder .cluster",
+        )
     if choice == "own":
         return own_engine.ensure(settings)
     engine = docker or podman
@@ -54,6 +61,7 @@ def engine_for(settings: Settings) -> Engine:
 
 
 def up(settings: Settings) -> None:
+    settings = state.settle(settings, state.read(settings))
     settings.logs.mkdir(parents=True, exist_ok=True)
     if settings.mode == "existing":
         existing.up(settings)
@@ -85,7 +93,7 @@ def _prepare_parts(settings: Settings, engine: Engine) -> tuple[dict[str, Path],
         programs = tools.ensure(settings, also=NODE_PROGRAMS if image is None else ())
         base, node_root = roots.result()
     if node_root is not None:
-        image = node_image.make(settings, engine, {name: programs[name] for name in NODE_PROGRAMS}, node_root)
+        image = node_image.make(settings, engine, build(settings, NODE_PROGRAMS, system="linux"), node_root)
     assert image is not None
     return programs, image, base
 
@@ -104,6 +112,7 @@ def _prepare_images(
 
 def build_images(settings: Settings) -> None:
     """Builds the project's images, with the engine that the cluster is in."""
+    settings = state.settle(settings, state.read(settings))
     settings.logs.mkdir(parents=True, exist_ok=True)
     engine = engine_for(settings)
     base = base_image.ensure(settings, engine, Registry(settings, engine))
@@ -113,6 +122,7 @@ def build_images(settings: Settings) -> None:
 def load_images(settings: Settings, images: Sequence[ProductImage] | None = None) -> None:
     """Builds images (by default the project's own) and puts those that changed into the cluster."""
     current = state.read(settings)
+    settings = state.settle(settings, current)
     if current is None or current.engine == "existing":
         raise ClusterError("this checkout has no kind cluster to load images into", do="run `make up` first")
     engine = engine_for(settings)

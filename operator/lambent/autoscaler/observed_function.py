@@ -88,11 +88,6 @@ class ObservedFunction:
         """The upper bound of its scale; 0 while the Function is not known."""
         return self._view.scaling.max_scale if self._view is not None else 0
 
-    @property
-    def averages(self) -> tuple[Window, Window] | None:
-        """(stable window, panic window)."""
-        return self._windows
-
     def set_view(self, view: FunctionView | None, now: float) -> None:
         """The Function as it is now; None: deleted."""
         before, self._view = self._view, view
@@ -160,11 +155,12 @@ class ObservedFunction:
             return None
         self._hold_silent(now, self._view)
         fresh = [source.ready for source in self._sources.values() if now - source.at <= FRESH_SECONDS]
+        pending = [(source.counted_until, source.concurrency) for source in self._sources.values() if source.concurrency > 0]
         stable, panic = self._windows
         idle_since = self.seen_at if self._deployment.replicas > 0 or self.invoked_at is not None else float("-inf")
         return Observed(
-            stable_concurrency=stable.average(now),
-            panic_concurrency=panic.average(now),
+            stable_concurrency=stable.average(now, pending),
+            panic_concurrency=panic.average(now, pending),
             ready=max(fresh) if fresh else self._deployment.ready,
             replicas=self._deployment.replicas,
             in_flight=any(source.concurrency > 0 or source.queued > 0 for source in self._sources.values()),

@@ -8,6 +8,7 @@ shorter than the window, gaps count as zero, and a window without any report sta
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from math import floor
 from typing import Final
 
@@ -46,15 +47,20 @@ class Window:
             start, number = edge, number + 1
         self._forget(end)
 
-    def average(self, now: float) -> float:
-        """Mean concurrency in the window that ends now; 0.0 where nothing was reported in it."""
+    def average(self, now: float, pending: Sequence[tuple[float, float]] = ()) -> float:
+        """Mean concurrency in the window that ends now; 0.0 where nothing was reported in it.
+
+        `pending` are (reported until, concurrency) of those who go on: taken to go on as they were. Without that, the moments since their
+        last reports would count as idle, and a steady load as one that sways.
+        """
         if now - self._last_at >= self.seconds:
-            return 0.0
-        oldest = floor(now / self._bucket_seconds) - BUCKETS + 1
+            return sum(concurrency for _, concurrency in pending)
         self._forget(now)
-        covered = max(now, self._last_at) - max(self._first_at, oldest * self._bucket_seconds)
+        oldest = (floor(now / self._bucket_seconds) - BUCKETS + 1) * self._bucket_seconds
+        covered = max(now, self._last_at) - max(self._first_at, oldest)
+        area = self._total + sum(concurrency * max(0.0, now - max(until, oldest)) for until, concurrency in pending)
         # An average over less than one bucket would make much of one early report.
-        return max(0.0, self._total / max(covered, self._bucket_seconds))
+        return max(0.0, area / max(covered, self._bucket_seconds))
 
     def clear(self) -> None:
         """Forget everything: the next report is the first."""

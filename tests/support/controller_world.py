@@ -23,13 +23,13 @@ INSTALLATION = Installation(runtimes={"python3.11": RuntimeImage("lambent/python
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def a_manifest(code: str = "v1", **spec: Any) -> dict[str, Any]:
-    """A Function as a user applies it, with `code` as the content of its one file."""
+def a_manifest(text: str = "v1", **spec: Any) -> dict[str, Any]:
+    """A Function as a user applies it, with `text` as the content of its one file."""
     return {
         "apiVersion": "lambent.dev/v1alpha1",
         "kind": "Function",
         "metadata": {"name": "hello", "namespace": "default", "uid": "fn-uid", "generation": 1, "resourceVersion": "1"},
-        "spec": {"runtime": "python3.11", "handler": "app.handler", "code": {"inline": {"app.py": code}}, **spec},
+        "spec": {"runtime": "python3.11", "handler": "app.handler", "code": {"inline": {"app.py": text}}, **spec},
     }
 
 

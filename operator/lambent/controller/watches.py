@@ -130,5 +130,7 @@ def log_in_by_kubeconfig() -> kopf.ConnectionInfo | None:
 def quiet_logs() -> None:
     """kopf tells of each event it handles; only its warnings are news."""
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    # While the API server is away, each watch would tell of each try; the lease tells it once.
+    logging.getLogger("kopf._cogs.clients").setLevel(logging.CRITICAL)
     # Signals are the main thread's business, which kopf warns of.
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

@@ -120,6 +120,7 @@ class StatisticsPusher:
                 self._token = self._token_file.read_text().strip()
                 self._token_read_at = now
             except OSError as error:
+                self._token_read_at = now
                 _log.warning("this activator's token cannot be read: %s", error)
         return self._token
 

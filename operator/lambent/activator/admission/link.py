@@ -87,10 +87,8 @@ class Link:
         self.owed = self.last_number
 
     def add_credit(self, count: int) -> None:
-        """More slots are free: never believed beyond all slots; slots that must be free again end ghosts, the oldest first."""
+        """More slots are free; never believed beyond all those that no answer is awaited from."""
         self.credit = min(self.credit + count, self.slots - len(self.in_flight))
-        for number in list(self.ghosts)[: max(0, self.credit + self.load - self.slots)]:
-            del self.ghosts[number]
 
     def __repr__(self) -> str:
         return f"<Link {self.number} credit={self.credit} in_flight={len(self.in_flight)} wanting={self.wanting}>"

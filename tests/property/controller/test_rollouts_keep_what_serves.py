@@ -106,5 +106,5 @@ class Rollouts(RuleBasedStateMachine):
             assert after in self.proved, f"{after} has never initialised and replaced {template}"
 
 
-Rollouts.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+Rollouts.TestCase.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
 TestRollouts = Rollouts.TestCase

@@ -34,7 +34,7 @@ class Simulation:
     assessments: list[tuple[float, Assessment]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.fleet = Fleet(Policy())
+        self.fleet = Fleet(Policy(), least_seconds=0.05)
         self.pods = [self.now - 10.0] * self.replicas  # when each became or becomes ready
         self.version = 1
         self.sequence = [0] * self.activators
@@ -72,6 +72,7 @@ class Simulation:
             self.scale(min(self.scaling.max_scale, ceil(load / self.concurrency)))  # the activator, from zero
         if self.steps % PUSH_STEPS == 0:
             self.push(load)
+        self.act(self.fleet.decide_due(self.now))
         if self.steps % 40 == 0:
             self.act(self.fleet.decide_all(self.now))
         for due, view in [item for item in self.late if item[0] <= self.steps]:
@@ -89,8 +90,8 @@ class Simulation:
             if active or self.was_active:
                 share = mean / self.activators
                 reports = (Report(KEY, share, 0, 1 if active else 0, self.ready),)
-            pushed = self.fleet.push(Push(f"activator-{index}", self.sequence[index], interval, reports), self.now)
-            self.act(self.fleet.decide_pushed(pushed, self.now))
+            self.fleet.push(Push(f"activator-{index}", self.sequence[index], interval, reports), self.now)
+            self.act(self.fleet.decide_due(self.now))
         self.was_active = active
 
     def act(self, assessments: list[Assessment]) -> None:

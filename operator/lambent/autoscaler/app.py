@@ -44,7 +44,7 @@ async def run(settings: AutoscalerSettings) -> None:
     metrics = AutoscalerMetrics(registry)
     policy = Policy(settings.max_scale_up_rate, settings.max_scale_down_rate, settings.scale_down_delay_seconds)
     fleet = Fleet(policy, least_seconds=settings.least_decision_seconds)
-    autoscaler = Autoscaler(fleet, metrics, _clock)
+    autoscaler = Autoscaler(fleet, metrics, _clock, asyncio.get_running_loop().call_later)
     waiting_for = {"functions", "deployments"}
 
     async with KubeClient.from_environment(settings.kube_environment, user_agent="lambent-autoscaler") as client:

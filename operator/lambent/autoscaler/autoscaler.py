@@ -16,6 +16,9 @@ from lambent.telemetry.autoscaler_metrics import AutoscalerMetrics
 logger: Final = logging.getLogger(__name__)
 
 
+CallLater = Callable[[float, Callable[[], None]], object]
+
+
 class Orders(Protocol):
     """Where orders go."""
 
@@ -26,17 +29,29 @@ class Orders(Protocol):
 class Autoscaler:
     """Reacts to pushes and ticks. Its decisions are made on every replica; `Orders` acts on the leader alone."""
 
-    def __init__(self, fleet: Fleet, metrics: AutoscalerMetrics, clock: Callable[[], float]) -> None:
+    def __init__(self, fleet: Fleet, metrics: AutoscalerMetrics, clock: Callable[[], float], call_later: CallLater) -> None:
+        """`call_later(seconds, function)` is the event loop's."""
         self._fleet = fleet
         self._metrics = metrics
         self._clock = clock
+        self._call_later = call_later
+        self._scheduled = False
         self.orders: Orders | None = None
 
     def receive(self, push: Push) -> None:
-        """Statistics have come: decide on the functions they speak of."""
-        now = self._clock()
+        """Statistics have come: decide on the functions they speak of, now or as soon as it is due."""
         self._metrics.pushes.labels(push.activator).inc()
-        self._act(self._fleet.decide_pushed(self._fleet.push(push, now), now))
+        self._fleet.push(push, self._clock())
+        if not self._scheduled:
+            self._decide_due()
+
+    def _decide_due(self) -> None:
+        now = self._clock()
+        self._act(self._fleet.decide_due(now))
+        seconds = self._fleet.due_in(now)
+        self._scheduled = seconds is not None
+        if seconds is not None:
+            self._call_later(seconds, self._decide_due)
 
     def tick(self) -> list[Assessment]:
         """Decide on all functions."""

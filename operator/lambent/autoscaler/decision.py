@@ -58,6 +58,8 @@ class Observed:
     """Whether any activator's last word was that invocations run or wait; one that has fallen silent counts with its last word."""
     idle_seconds: float
     """Since the last sign of an invocation, or since there are pods without one."""
+    waiting: float
+    """Invocations that wait while no pod is ready; 0 once there is one."""
     informed: bool
     """Whether activators have been heard of lately: without them, nothing is known to be idle."""
     proving_seconds: float | None = None
@@ -106,6 +108,9 @@ def decide_scale(now: float, observed: Observed, target: Target, policy: Policy,
     scaling = target.scaling
     if _goes_to_zero(observed, scaling):
         return Decision(0, panicking=False, memory=Memory())
+    if observed.waiting > 0:
+        # A wait for the first pod is not load: it asks for slots, without headroom, and leaves no trace in the windows.
+        memory = note_raise(memory, _pods(observed.waiting, target.concurrency), now, scaling.stable_window_seconds)
     desired, memory = _kpa(now, observed, target, policy, memory)
     if now < memory.raised_until:
         desired = max(desired, memory.raised_to)

@@ -46,21 +46,22 @@ class _Activator:
 
 
 class Fleet:
-    """`decide_pushed` after a push, `decide_all` now and then."""
+    """`push` and `decide_due` when an activator speaks, `decide_due` again after `due_in` seconds, `decide_all` now and then."""
 
-    def __init__(self, policy: Policy, *, least_seconds: float = 0.15) -> None:
+    def __init__(self, policy: Policy, *, least_seconds: float = 0.1) -> None:
         """`least_seconds` pass between two decisions on one function that pushes lead to."""
         self._policy = policy
         self._least_seconds = least_seconds
         self._functions: dict[FunctionKey, ObservedFunction] = {}
         self._activators: dict[str, _Activator] = {}
         self._decided_at: dict[FunctionKey, float] = {}
+        self._spoken_of: set[FunctionKey] = set()
 
-    def push(self, push: Push, now: float) -> frozenset[FunctionKey]:
-        """Take in what an activator says; the functions it speaks of. Empty for a push that came late or twice."""
+    def push(self, push: Push, now: float) -> None:
+        """Take in what an activator says; nothing, where the push came late or twice."""
         known = self._activators.get(push.activator)
         if known is not None and 0 <= known.sequence - push.sequence < LATE_PUSHES:
-            return frozenset()
+            return
         listed = frozenset(report.key for report in push.reports if report.key in self._functions)
         for report in push.reports:
             if report.key in listed:
@@ -69,7 +70,7 @@ class Fleet:
             if key in self._functions:
                 self._functions[key].idle(push.activator)
         self._activators[push.activator] = _Activator(push.sequence, now, listed)
-        return listed
+        self._spoken_of |= listed
 
     def set_function(self, key: FunctionKey, view: FunctionView | None, now: float) -> None:
         """A Function as it is now; None: deleted."""
@@ -97,9 +98,15 @@ class Fleet:
         if function is not None:
             function.applied(replicas, version, now, written=written)
 
-    def decide_pushed(self, keys: Iterable[FunctionKey], now: float) -> list[Assessment]:
-        """Decide on the functions of a push, each not more often than `least_seconds`."""
-        return self._decide((key for key in keys if now - self._decided_at.get(key, float("-inf")) >= self._least_seconds), now)
+    def decide_due(self, now: float) -> list[Assessment]:
+        """Decide on the functions spoken of since the last decision on them, where `least_seconds` have passed since that."""
+        due = [key for key in self._spoken_of if now >= self._next_at(key)]
+        self._spoken_of.difference_update(due)
+        return self._decide(due, now)
+
+    def due_in(self, now: float) -> float | None:
+        """Seconds until another decision is due; None where no function spoken of is left."""
+        return max(0.0, min(map(self._next_at, self._spoken_of)) - now) if self._spoken_of else None
 
     def decide_all(self, now: float) -> list[Assessment]:
         """Decide on every function."""
@@ -142,6 +149,9 @@ class Fleet:
             assessments.append(Assessment(key, observed, decision, order))
         return assessments
 
+    def _next_at(self, key: FunctionKey) -> float:
+        return self._decided_at.get(key, float("-inf")) + self._least_seconds
+
     def _entry(self, key: FunctionKey, now: float) -> ObservedFunction:
         return self._functions.setdefault(key, ObservedFunction(now))
 
@@ -149,3 +159,4 @@ class Fleet:
         if not self._functions[key].known:
             del self._functions[key]
             self._decided_at.pop(key, None)
+            self._spoken_of.discard(key)

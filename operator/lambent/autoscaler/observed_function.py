@@ -135,9 +135,9 @@ class ObservedFunction:
         source = self._sources.get(activator)
         started = now - interval_seconds
         if source is None:
-            source = self._sources[activator] = _Source(0.0, 0, 0, now, started)
+            source = self._sources[activator] = _Source(0.0, 0, self._ready(now), now, started)
         elif source.counted_until < started:
-            self._count(source, started)  # a push was lost: what it would have said is taken to be what the one before said
+            self._count(source, started, source.concurrency)  # a push was lost: its word is taken to be that of the one before
         self._count(source, now, report.concurrency)
         source.concurrency, source.queued, source.ready, source.at = report.concurrency, report.queued, report.ready, now
         if report.requests or report.queued or report.concurrency > 0:
@@ -154,17 +154,19 @@ class ObservedFunction:
         if self._view is None or self._deployment is None or self._windows is None:
             return None
         self._hold_silent(now, self._view)
-        fresh = [source.ready for source in self._sources.values() if now - source.at <= FRESH_SECONDS]
-        pending = [(source.counted_until, source.concurrency) for source in self._sources.values() if source.concurrency > 0]
+        ready = self._ready(now)
+        busy = [source for source in self._sources.values() if source.concurrency > 0 or source.queued > 0]
+        pending = [(source.counted_until, source.concurrency) for source in busy if source.ready > 0]
         stable, panic = self._windows
         idle_since = self.seen_at if self._deployment.replicas > 0 or self.invoked_at is not None else float("-inf")
         return Observed(
             stable_concurrency=stable.average(now, pending),
             panic_concurrency=panic.average(now, pending),
-            ready=max(fresh) if fresh else self._deployment.ready,
+            ready=ready,
             replicas=self._deployment.replicas,
-            in_flight=any(source.concurrency > 0 or source.queued > 0 for source in self._sources.values()),
+            in_flight=bool(busy),
             idle_seconds=now - idle_since,
+            waiting=sum(max(source.concurrency, source.queued) for source in busy) if ready == 0 else 0.0,
             informed=informed,
             proving_seconds=None if self._proving_since is None else now - self._proving_since,
             broken=self._view.broken,
@@ -182,6 +184,13 @@ class ObservedFunction:
         self.memory, self.decision = decision.memory, decision
         return observed, decision
 
+    def _ready(self, now: float) -> int:
+        """Pods that take invocations: as activators see them, links, or else, when none has spoken lately, as the Deployment says."""
+        fresh = [source.ready for source in self._sources.values() if now - source.at <= FRESH_SECONDS]
+        if fresh:
+            return max(fresh)
+        return self._deployment.ready if self._deployment is not None else 0
+
     def _note_raise(self, replicas: int, now: float) -> None:
         # Whoever raised it has work for it, or, after a restart of ours, it may have had some a moment ago.
         self.seen_at = now
@@ -196,13 +205,16 @@ class ObservedFunction:
             if now - source.at > hold:
                 del self._sources[activator]
             elif now - source.at > FRESH_SECONDS:
-                self._count(source, now)
+                self._count(source, now, source.concurrency)
                 if source.concurrency > 0 or source.queued > 0:
                     self.seen_at = now
 
-    def _count(self, source: _Source, until: float, concurrency: float | None = None) -> None:
-        """Adds what it says, or said last, to the windows, each moment once."""
-        if self._windows is not None:
+    def _count(self, source: _Source, until: float, concurrency: float) -> None:
+        """Adds to the windows what an activator says of the time up to `until`, each moment once.
+
+        Time that began without a ready pod was one of waiting for it: counted, it would look like a pod fully busy.
+        """
+        if self._windows is not None and source.ready > 0:
             for window in self._windows:
-                window.add(source.counted_until, until, source.concurrency if concurrency is None else concurrency)
+                window.add(source.counted_until, until, concurrency)
         source.counted_until = max(until, source.counted_until)

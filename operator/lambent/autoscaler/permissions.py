@@ -1,29 +1,20 @@
-"""Exactly what the autoscaler does with the Kubernetes API: the chart's roles are held equal to this (tests/contract/chart).
-
-CLUSTER: in all namespaces. OWN_NAMESPACE: only where the control plane is installed. Keys are (API group, resource).
-"""
+"""What the autoscaler does in the Kubernetes API, as data; a contract test holds the chart's RBAC equal to it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-Verbs = frozenset[str]
+Permissions = Mapping[tuple[str, str], frozenset[str]]
+"""Verbs by (API group, resource)."""
 
-CLUSTER: Final[Mapping[tuple[str, str], Verbs]] = {
-    # spec.scaling, concurrency.
-    ("lambent.dev", "functions"): frozenset({"list", "watch"}),
-    # lastInvoked.
-    ("lambent.dev", "functions/status"): frozenset({"patch"}),
-    # Replicas and how many are ready.
-    ("apps", "deployments"): frozenset({"list", "watch"}),
-    # The decision.
-    ("apps", "deployments/scale"): frozenset({"get", "patch"}),
-    # Who pushes statistics.
-    ("authentication.k8s.io", "tokenreviews"): frozenset({"create"}),
+CLUSTER: Final[Permissions] = {
+    ("lambent.dev", "functions"): frozenset({"list", "watch"}),  # spec.scaling, concurrency
+    ("lambent.dev", "functions/status"): frozenset({"patch"}),  # lastInvoked
+    ("apps", "deployments"): frozenset({"list", "watch"}),  # replicas, ready
+    ("apps", "deployments/scale"): frozenset({"get", "patch"}),  # the decision
+    ("authentication.k8s.io", "tokenreviews"): frozenset({"create"}),  # who pushes statistics
 }
-
-OWN_NAMESPACE: Final[Mapping[tuple[str, str], Verbs]] = {
-    # One leader.
-    ("coordination.k8s.io", "leases"): frozenset({"get", "create", "update"}),
+OWN_NAMESPACE: Final[Permissions] = {
+    ("coordination.k8s.io", "leases"): frozenset({"get", "create", "update"}),  # one leader
 }

@@ -15,6 +15,9 @@ from typing import Final
 BUCKETS: Final = 60
 """Per window: 1 s buckets in a stable window of 60 s, 0.1 s in a panic window of 6 s."""
 
+LEAST_SECONDS: Final = 1.0
+"""An average is over at least so long (Knative's bucket): one invocation of 200 ms is no sign of a pod that is always busy."""
+
 
 class Window:
     """`seconds` long; times are seconds of any clock that only goes forward."""
@@ -53,14 +56,14 @@ class Window:
         `pending` are (reported until, concurrency) of those who go on: taken to go on as they were. Without that, the moments since their
         last reports would count as idle, and a steady load as one that sways.
         """
-        if now - self._last_at >= self.seconds:
-            return sum(concurrency for _, concurrency in pending)
         self._forget(now)
         oldest = (floor(now / self._bucket_seconds) - BUCKETS + 1) * self._bucket_seconds
-        covered = max(now, self._last_at) - max(self._first_at, oldest)
-        area = self._total + sum(concurrency * max(0.0, now - max(until, oldest)) for until, concurrency in pending)
-        # An average over less than one bucket would make much of one early report.
-        return max(0.0, area / max(covered, self._bucket_seconds))
+        area, first, last = self._total, self._first_at, self._last_at
+        if now - last >= self.seconds:
+            area, first, last = 0.0, min((until for until, _ in pending), default=now), now
+        area += sum(concurrency * max(0.0, now - max(until, oldest)) for until, concurrency in pending)
+        covered = max(now, last) - max(first, oldest)
+        return max(0.0, area / max(covered, min(LEAST_SECONDS, self.seconds)))
 
     def clear(self) -> None:
         """Forget everything: the next report is the first."""

@@ -26,7 +26,7 @@ class AutoscalerSettings(ProcessSettings):
     )
     tick_seconds: float = setting("LAMBENT_TICK_SECONDS", 2.0, "Between decisions on silent functions.", unit="s", low=0.1, high=60)
     least_decision_seconds: float = setting(
-        "LAMBENT_LEAST_DECISION_SECONDS", 0.15, "Between two decisions on a function that statistics speak of.", unit="s", low=0, high=10
+        "LAMBENT_LEAST_DECISION_SECONDS", 0.1, "Between two decisions on a function that statistics speak of.", unit="s", low=0, high=10
     )
     lease_seconds: int = setting("LAMBENT_LEASE_SECONDS", 5, "A leader not heard of for so long is replaced.", unit="s", low=2, high=120)
     renew_deadline_seconds: float = setting(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambent.api.scaling import Scaling
@@ -18,6 +18,7 @@ observations = st.builds(
     replicas=st.integers(0, 50),
     in_flight=st.booleans(),
     idle_seconds=st.floats(0, 1e5),
+    waiting=st.one_of(st.just(0.0), st.floats(0, 1e4)),
     informed=st.booleans(),
     proving_seconds=st.one_of(st.none(), st.floats(0, 1e4)),
     broken=st.booleans(),
@@ -39,6 +40,7 @@ targets = st.builds(
 NOW = 1000.0
 
 
+@settings(deadline=None)
 @given(observations, targets, policies, memories)
 def test_desired_is_within_min_and_max_scale_unless_pods_would_not_help(
     observed: Observed, target: Target, policy: Policy, memory: Memory
@@ -48,6 +50,7 @@ def test_desired_is_within_min_and_max_scale_unless_pods_would_not_help(
     assert desired >= target.scaling.min_scale or (observed.broken and desired == min(observed.replicas, target.scaling.min_scale))
 
 
+@settings(deadline=None)
 @given(observations, targets, policies, memories)
 def test_a_function_with_an_invocation_in_flight_never_goes_to_zero(
     observed: Observed, target: Target, policy: Policy, memory: Memory
@@ -56,6 +59,7 @@ def test_a_function_with_an_invocation_in_flight_never_goes_to_zero(
     assert decide_scale(NOW, observed, target, policy, memory).desired >= 1
 
 
+@settings(deadline=None)
 @given(observations, targets, policies, memories)
 def test_nothing_is_lowered_while_no_activator_is_heard_of(observed: Observed, target: Target, policy: Policy, memory: Memory) -> None:
     observed = replace(observed, informed=False)
@@ -63,12 +67,14 @@ def test_nothing_is_lowered_while_no_activator_is_heard_of(observed: Observed, t
     assert desired >= min(observed.replicas, target.scaling.max_scale)
 
 
+@settings(deadline=None)
 @given(observations, targets, policies, memories)
 def test_pods_whose_first_initialisation_is_awaited_stay(observed: Observed, target: Target, policy: Policy, memory: Memory) -> None:
     observed = replace(observed, proving_seconds=10.0, in_flight=False, idle_seconds=1e6)
     assert decide_scale(NOW, observed, target, policy, memory).desired >= min(observed.replicas, target.scaling.max_scale)
 
 
+@settings(deadline=None)
 @given(observations, targets, memories)
 def test_a_panic_never_lowers(observed: Observed, target: Target, memory: Memory) -> None:
     memory = replace(memory, panicking_since=NOW - 1.0, raised_until=0.0)
@@ -78,6 +84,7 @@ def test_a_panic_never_lowers(observed: Observed, target: Target, memory: Memory
     assert decision.memory.highest_in_panic >= memory.highest_in_panic
 
 
+@settings(deadline=None)
 @given(observations, targets, memories, st.integers(0, 100), st.floats(0, 59.9))
 def test_a_raise_holds_for_a_stable_window(observed: Observed, target: Target, memory: Memory, replicas: int, later: float) -> None:
     observed = replace(observed, in_flight=True, broken=False)
@@ -85,11 +92,12 @@ def test_a_raise_holds_for_a_stable_window(observed: Observed, target: Target, m
     assert decide_scale(NOW + later, observed, target, Policy(), memory).desired >= min(replicas, target.scaling.max_scale)
 
 
+@settings(deadline=None)
 @given(observations, targets, st.lists(st.tuples(st.floats(0.1, 20), st.floats(0, 100)), min_size=1, max_size=20))
 def test_a_scale_down_delay_applies_the_highest_scale_desired_within_it(
     observed: Observed, target: Target, steps: list[tuple[float, float]]
 ) -> None:
-    observed = replace(observed, in_flight=True, broken=False, informed=True, proving_seconds=None, ready=50, replicas=1)
+    observed = replace(observed, in_flight=True, broken=False, informed=True, proving_seconds=None, ready=50, replicas=1, waiting=0.0)
     target = replace(target, scaling=replace(target.scaling, panic_threshold=10.0, max_scale=1000, min_scale=0))
     delayed_memory = plain_memory = Memory()
     now, desired = NOW, []

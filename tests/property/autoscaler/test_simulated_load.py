@@ -75,10 +75,10 @@ def test_the_scale_stays_in_its_bounds_and_never_is_zero_with_an_invocation_in_f
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 40), scalings(), st.integers(1, 10))
 def test_a_steady_load_gets_what_it_needs_and_then_nothing_changes(level: int, scaling: Scaling, concurrency: int) -> None:
-    simulation = Simulation(steady(level), scaling, concurrency).run(200.0)
+    simulation = Simulation(steady(level), scaling, concurrency).run(140.0)
     needed = ceil(round(level / (concurrency * scaling.target_utilization), 6))
     expected = min(max(needed, scaling.min_scale, 1), scaling.max_scale)
-    assert set(simulation.replicas_between(150.0, 200.0)) == {expected}
+    assert set(simulation.replicas_between(120.0, 140.0)) == {expected}
 
 
 @settings(max_examples=40, deadline=None)
@@ -120,3 +120,13 @@ def test_no_scale_is_lowered_during_a_burst_shorter_than_a_stable_window(level: 
     simulation = Simulation(burst(level + 10, 30.0, seconds), Scaling(max_scale=100, min_scale=1), replicas=1).run(30.0 + seconds)
     during = simulation.replicas_between(31.0, 30.0 + seconds)
     assert during == sorted(during)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.05, 8.0), st.integers(1, 3), st.floats(0.01, 0.5))
+def test_one_short_invocation_from_zero_starts_one_pod(start_seconds: float, activators: int, seconds: float) -> None:
+    """However long it waits for that pod: a wait is not load."""
+    answered = start_seconds + seconds + 0.05
+    simulation = Simulation(burst(1.0, 0.0, answered), Scaling(), 1, activators, start_seconds).run(answered + 70.0)
+    assert max(simulation.replicas_between(0.0, 100.0)) == 1
+    assert simulation.replicas == 0

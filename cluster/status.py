@@ -30,7 +30,7 @@ def status(settings: Settings) -> int:
             print(f"node: {name} {'running' if running else 'stopped'}")
         for image in product_images.IMAGES:
             loaded, built = current.loaded.get(image.name), image_id(engine, image.name)
-            word = "not loaded" if loaded is None else "loaded" if loaded == built else "loaded, and built anew since"
+            word = "not loaded" if loaded is None else "loaded" if loaded == built else "loaded; the engine has another build by that name"
             print(f"image: {image.name} {word}")
     endpoint = settings.folder / "endpoint"
     print(f"endpoint: {endpoint.read_text().strip() if endpoint.exists() else 'not known yet'}")

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
@@ -28,16 +27,9 @@ func runKubeadm() int {
 	return 0
 }
 
-// runControllerManager makes the folders of its host-path volumes writable for every pod's user, as
-// other provisioners do: pods here run without root.
-func runControllerManager() int {
-	syscall.Umask(0)
-	return cli.Run(controllermanager.NewControllerManagerCommand())
-}
-
 var components = map[string]func() int{
 	"kube-apiserver":          func() int { return cli.Run(apiserver.NewAPIServerCommand()) },
-	"kube-controller-manager": runControllerManager,
+	"kube-controller-manager": func() int { return cli.Run(controllermanager.NewControllerManagerCommand()) },
 	"kube-scheduler":          func() int { return cli.Run(scheduler.NewSchedulerCommand()) },
 	"kube-proxy":              func() int { return cli.Run(proxy.NewProxyCommand()) },
 	"kubelet":                 func() int { return cli.Run(kubelet.NewKubeletCommand(context.Background())) },

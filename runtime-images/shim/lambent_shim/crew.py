@@ -44,6 +44,9 @@ class CrewEvents(Protocol):
     def crew_lost(self, process: Process, status: int) -> None:
         """A worker has ended, with this wait status."""
 
+    def crew_gone(self, process: Process) -> None:
+        """A process has been buried."""
+
 
 class Crew:
     """All processes that hold user code."""
@@ -86,6 +89,11 @@ class Crew:
     def processes(self) -> Iterator[Process]:
         """All, the prepared interpreter too."""
         return iter(self._processes)
+
+    @property
+    def template(self) -> Process | None:
+        """The process with the handler imported, if there is one to fork."""
+        return self._template
 
     @property
     def initialising(self) -> bool:
@@ -312,6 +320,7 @@ class Crew:
                 self._loop.call_later(_FORK_RETRY_SECONDS, self._events.crew_lost, process, status)
             else:
                 self._events.crew_lost(process, status)
+        self._events.crew_gone(process)
         process.close()
 
     def _bury_candidate(self, status: int) -> None:

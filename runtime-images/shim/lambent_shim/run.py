@@ -21,6 +21,7 @@ from lambent_shim.report import PlatformLines
 from lambent_shim.spawn import Ends, spawn_prepared
 from lambent_shim.status import serve_status
 from lambent_shim.supervisor import Supervisor
+from lambent_shim.watch import MemoryWatch
 
 _LEAST_INIT_SECONDS: Final = 10.0
 """Lambda's limit of an initialisation (developer guide, "Lambda execution environment lifecycle")."""
@@ -65,6 +66,13 @@ async def _live(started: Started, loop: asyncio.AbstractEventLoop) -> None:
         respawn=respawn,
     )
     supervisor.crew = crew
+    supervisor.watch = MemoryWatch(
+        loop,
+        limit_mib=configuration.memory_mib,
+        active=lambda: supervisor.active,
+        template=lambda: crew.template,
+        on_excess=supervisor.exceed_memory,
+    )
     stream.on_pressure = supervisor.hold_output
     # uvloop keeps SIGCHLD for subprocesses of its own, of which the shim has none; it runs Python's handlers all the same.
     signal.signal(signal.SIGCHLD, lambda _number, _frame: loop.call_soon_threadsafe(crew.reap))

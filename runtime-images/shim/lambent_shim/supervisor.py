@@ -24,6 +24,7 @@ from lambent_shim.process import Process
 from lambent_shim.report import Usage
 from lambent_shim.slots import Slots
 from lambent_shim.tally import Tally
+from lambent_shim.watch import MemoryWatch
 
 MAX_EVENT_BYTES: Final = 7 << 20
 """The activator refuses what is over AWS's limit with a clear error; this only bounds the shim's memory."""
@@ -61,7 +62,8 @@ class Supervisor:
         self._number = 0
         self._init_ms: float | None = None
         self._peaks: dict[Process, int] = {}
-        """Peak memory in KiB, as far as known."""
+        """Peak memory in KiB, as the processes said with their last results."""
+        self.watch: MemoryWatch
 
     @property
     def ready(self) -> bool:
@@ -223,6 +225,7 @@ class Supervisor:
         left_ms = max(1, int((invocation.started_at + self._limit - time.monotonic()) * 1000))
         process.send(frames.encode(frames.INVOKE, self._number, invocation.take_event(), value=left_ms, meta=invocation.meta))
         self.tally.running = len(self._running)
+        self.watch.wake()
 
     def _dispatch_waiting(self) -> None:
         while self._waiting:
@@ -273,8 +276,26 @@ class Supervisor:
         for invocation in [each for each in self._running.values() if each.process is process]:
             timed_out = invocation.timed_out
             self._fail(invocation, failures.time_out(self._limit) if timed_out else ended, at_limit=timed_out)
-        self._peaks.pop(process, None)
+        self.crew_gone(process)
         self._dispatch_waiting()
+
+    def crew_gone(self, process: Process) -> None:
+        """Nothing more will be asked about this process."""
+        self._peaks.pop(process, None)
+        self.watch.forget(process)
+
+    def exceed_memory(self, process: Process) -> None:
+        """The worker uses more than the function may: end it, and fail what it runs as Lambda does."""
+        self.crew.kill(process, failures.OUT_OF_MEMORY)
+        killed = failures.explain_exit(failures.KILLED, out_of_memory=True)
+        for invocation in [each for each in self._running.values() if each.process is process]:
+            self._fail(invocation, failures.time_out(self._limit) if invocation.timed_out else killed, at_limit=invocation.timed_out)
+        self._dispatch_waiting()
+
+    @property
+    def active(self) -> set[Process]:
+        """Workers that run an invocation."""
+        return {invocation.process for invocation in self._running.values() if invocation.process is not None}
 
     def _fail(self, invocation: Invocation, failure: Failure, *, at_limit: bool = False) -> None:
         """Answer for a process that did not."""
@@ -310,7 +331,7 @@ class Supervisor:
         if process is not None:
             self.crew.flush_output(process, invocation.number)
             del self._running[invocation.number]
-        peak_mib = (self._peaks.get(process, 0) + 1023) // 1024 if process is not None else 0
+        peak_mib = self._peak_mib(process) if process is not None else 0
         init_ms, self._init_ms = self._init_ms, None
         usage = Usage(duration * 1000, self.configuration.memory_mib, peak_mib, init_ms)
         if invocation.started_at:
@@ -330,6 +351,11 @@ class Supervisor:
             finish.grant.send(wire.encode_count(wire.GRANT, 1))
         if self.draining:
             self.on_change()
+
+    def _peak_mib(self, process: Process) -> int:
+        """As Lambda's REPORT, never over what the function may use."""
+        peak_kib = max(self._peaks.get(process, 0), self.watch.peak_kib(process))
+        return min(self.configuration.memory_mib, (peak_kib + 1023) // 1024)
 
     def _forget(self, invocation: Invocation) -> None:
         """It has not started and will not; whoever still listens learns that its slot is free."""

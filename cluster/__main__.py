@@ -56,7 +56,10 @@ def main() -> int:
         print(error.explanation(), file=sys.stderr)
         return 1
     except PermissionError as error:
-        print(f"error: no permission for {error.filename}\nwhat to do: make it yours to write, or run it as the user who ran `up`", file=sys.stderr)
+        print(
+            f"error: no permission for {error.filename}\nwhat to do: make it yours to write, or run it as the user who ran `up`",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print(f"interrupted: run `python3 -m cluster {command}` again to go on, or `down` to clear up", file=sys.stderr)

@@ -48,6 +48,8 @@ def engine_for(settings: Settings) -> Engine:
             f"the cluster of this checkout is in {wanted}, which is not the engine that answers now",
             do=f"start {wanted} and run it again; or, if it is gone for good, remove the folder .cluster",
         )
+    if choice == "own" and not facts.root:
+        raise ClusterError("the engine of this checkout's cluster was started by root", do="run it as root")
     if choice == "own":
         return own_engine.ensure(settings)
     engine = docker or podman

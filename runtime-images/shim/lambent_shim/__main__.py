@@ -4,12 +4,14 @@ The only reader of the environment. It starts the prepared interpreter and order
 heavy itself, so that both go on at the same time.
 """
 
+import gc
 import os
 import sys
 import time
 
 if __name__ == "__main__":
     started_at = time.time()
+    gc.disable()  # nothing is garbage while modules load; collecting takes 5 ms of them
     if not __package__:
         # Run as a folder: that folder comes first on the path, but it is its parent that holds the package.
         sys.path[0] = os.path.dirname(os.path.abspath(sys.path[0]))  # noqa: PTH100, PTH120 - pathlib costs 3 ms of a cold start
@@ -18,4 +20,6 @@ if __name__ == "__main__":
     started = boot(os.environ, started_at)
     from lambent_shim.run import run
 
+    gc.freeze()
+    gc.enable()
     sys.exit(run(started))

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from lambent_shim.configuration import Configuration, ConfigurationError, parse_configuration
@@ -39,8 +38,7 @@ def boot(environ: Mapping[str, str], started_at: float) -> Started:
         sys.stderr.write(f"{VARIABLE}: {error}\n")
         sys.exit(_BAD_CONFIGURATION)
     absolute = os.path.abspath
-    configuration = replace(
-        configuration,
+    configuration = configuration._replace(
         task_root=absolute(configuration.task_root),
         runtime_dir=absolute(configuration.runtime_dir),
         layers_dir=absolute(configuration.layers_dir),

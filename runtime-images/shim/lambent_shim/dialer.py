@@ -8,10 +8,9 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-from picows import WSError, ws_connect
-
 from lambent_shim.addresses import AddressBook, absolute_name, retry_delay
 from lambent_shim.link import Link, LinkEvents
+from lambent_shim.websocket import WSError, ws_connect
 
 _RESOLVE_AGAIN_SECONDS: Final = 15.0
 _RESOLVE_RETRY_SECONDS: Final = 0.2

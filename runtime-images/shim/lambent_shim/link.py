@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
-from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
-
 from lambent_shim import wire
+from lambent_shim.websocket import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 _LIMIT_BYTES: Final = 48 << 20
 """An activator that lets so much wait unread is lost."""

@@ -29,7 +29,9 @@ def down(settings: Settings) -> None:
 
 def _down_in_own_engine(settings: Settings) -> None:
     if os.geteuid() != 0:
-        raise ClusterError("the container engine was started by root", do="run `make down` as root")
+        if own_engine.has_cluster(settings.name):
+            raise ClusterError("the engine of this checkout's cluster was started by root", do="run it as root")
+        return
     if own_engine.has_cluster(settings.name):
         # An engine that died is started once more: it alone can end its containers in order.
         engine = own_engine.ensure(settings)

@@ -33,7 +33,6 @@ REASON_UNSCHEDULABLE: Final = "Unschedulable"
 REASON_CONFIGURATION_FAILED: Final = "ConfigurationFailed"
 
 REASON_CODE_STORED: Final = "CodeStored"
-REASON_IN_IMAGE: Final = "InImage"
 REASON_RUNNING: Final = "Running"
 REASON_IDLE: Final = "Idle"
 REASON_FUNCTION_NOT_FOUND: Final = "FunctionNotFound"

@@ -21,7 +21,7 @@ PARSERS: dict[str, tuple[str, Any]] = {"Function": ("functions", parse_function)
 def manifests() -> list[tuple[str, dict[str, Any]]]:
     """Every manifest of the documentation and the examples, with where it stands."""
     found = []
-    for path in sorted(CHECKOUT.glob("docs/**/*.md")) + [CHECKOUT / "README.md"]:
+    for path in [*sorted(CHECKOUT.glob("docs/**/*.md")), CHECKOUT / "README.md"]:
         if path.is_file():
             for block in re.findall(r"```yaml\n(.*?)```", path.read_text(), re.DOTALL):
                 found.extend((path.name, body) for body in yaml.safe_load_all(block))

@@ -1,9 +1,13 @@
 """Which checkouts have a cluster in the engine that we started: it is stopped with the last of them."""
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cluster import json_file
+from cluster.processes import ProcessId
 
 
 @dataclass(frozen=True)
@@ -12,10 +16,13 @@ class User:
 
     cluster: str
     checkout: Path
+    process: ProcessId | None = None
+    """The run that claimed it, which may not have made its cluster yet."""
 
 
 def claim(folder: Path, user: User) -> None:
-    json_file.write(folder / f"{user.cluster}.json", {"cluster": user.cluster, "checkout": str(user.checkout)})
+    process = dataclasses.asdict(user.process) if user.process else None
+    json_file.write(folder / f"{user.cluster}.json", {"cluster": user.cluster, "checkout": str(user.checkout), "process": process})
 
 
 def release(folder: Path, cluster: str) -> None:
@@ -23,13 +30,19 @@ def release(folder: Path, cluster: str) -> None:
 
 
 def all_users(folder: Path) -> list[User]:
-    contents = (json_file.read(path) for path in sorted(folder.glob("*.json")))
-    return [User(str(content["cluster"]), Path(str(content["checkout"]))) for content in contents if content]
+    contents = [json_file.read(path) for path in sorted(folder.glob("*.json"))]
+    return [_user(content) for content in contents if content]
 
 
-def staying(users: list[User], leaving: str, existing: set[str]) -> list[User]:
-    """Who still needs the engine: other clusters that exist and whose checkout does too.
+def _user(content: dict[str, Any]) -> User:
+    process = content.get("process")
+    return User(str(content["cluster"]), Path(str(content["checkout"])), ProcessId(**process) if process else None)
+
+
+def staying(users: list[User], leaving: str, existing: set[str], is_alive: Callable[[ProcessId], bool]) -> list[User]:
+    """Who still needs the engine: other clusters that exist, or are being made, and whose checkout exists too.
 
     A checkout that was deleted with its cluster up can't take it down any more.
     """
-    return [user for user in users if user.cluster != leaving and user.cluster in existing and user.checkout.is_dir()]
+    others = [user for user in users if user.cluster != leaving and user.checkout.is_dir()]
+    return [user for user in others if user.cluster in existing or (user.process is not None and is_alive(user.process))]

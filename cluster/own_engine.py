@@ -99,7 +99,7 @@ def ensure(settings: Settings) -> Engine:
     """An engine of our own that answers and that this checkout's cluster is counted on."""
     install(settings, ENGINE_PROGRAMS)
     with held(_LOCK, "the container engine's start or stop"):
-        engine_users.claim(_USERS, User(settings.name, settings.checkout))
+        engine_users.claim(_USERS, User(settings.name, settings.checkout, processes.identify(os.getpid())))
         if is_answering():
             return client()
         if stale := _recorded_process():
@@ -155,7 +155,7 @@ def release(settings: Settings) -> None:
         engine = client()
         engine_users.release(_USERS, settings.name)
         existing = existing_clusters(engine) if is_answering() else set()
-        remaining = engine_users.staying(engine_users.all_users(_USERS), settings.name, existing)
+        remaining = engine_users.staying(engine_users.all_users(_USERS), settings.name, existing, processes.is_alive)
         if remaining:
             others = ", ".join(f"{user.cluster} ({user.checkout})" for user in remaining)
             say(f"the container engine stays up for {others}")

@@ -8,6 +8,7 @@ from cluster.engine import Facts, choose, nodes_are_reachable, why_none
 from cluster.engine_users import User, all_users, claim, release, staying
 from cluster.host import SYS_RESOURCE_BIT, has_capability
 from cluster.own_engine import daemon_configuration
+from cluster.processes import ProcessId
 
 
 def facts(**changes: bool) -> Facts:
@@ -74,12 +75,20 @@ def test_the_daemon_shares_nothing_with_the_default_one() -> None:
 
 
 def test_the_engine_stays_for_other_clusters_only(tmp_path: Path) -> None:
-    users = [User("mine", tmp_path), User("theirs", tmp_path), User("gone", tmp_path), User("orphan", tmp_path / "deleted")]
-    assert [user.cluster for user in staying(users, "mine", {"mine", "theirs", "orphan"})] == ["theirs"]
+    running, ended = ProcessId(1, 1), ProcessId(2, 2)
+    users = [
+        User("mine", tmp_path),
+        User("theirs", tmp_path, ended),
+        User("being-made", tmp_path, running),
+        User("gone", tmp_path, ended),
+        User("orphan", tmp_path / "deleted"),
+    ]
+    kept = staying(users, "mine", {"mine", "theirs", "orphan"}, lambda process: process == running)
+    assert [user.cluster for user in kept] == ["theirs", "being-made"]
 
 
 def test_claims_are_found_again(tmp_path: Path) -> None:
-    user = User("mine", Path("/checkout"))
+    user = User("mine", Path("/checkout"), ProcessId(12, 34))
     claim(tmp_path, user)
     assert all_users(tmp_path) == [user]
     release(tmp_path, "mine")

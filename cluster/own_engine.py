@@ -170,6 +170,7 @@ def _stop(engine: Engine) -> None:
         if containers:
             answers([engine.client, "rm", "-f", "-v", *containers], env=engine.env, timeout=60)
         answers([engine.client, "network", "prune", "-f"], env=engine.env)
+        answers([engine.client, "image", "prune", "-f", "--filter", "until=48h"], env=engine.env, timeout=60)
         answers([engine.client, "volume", "prune", "-f"], env=engine.env, timeout=60)
     if process := _recorded_process():
         processes.end(process, STOP_SECONDS)

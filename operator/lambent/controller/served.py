@@ -22,7 +22,6 @@ def find_unserved_fields(spec: FunctionSpec) -> tuple[str, ...]:
         "spec.async": spec.asynchronous is not None,
         f"spec.url.auth ({spec.url.auth})": spec.url.auth != "NONE",
         f"spec.url.invokeMode ({spec.url.invoke_mode})": spec.url.invoke_mode != "BUFFERED",
-        "spec.url.cors": spec.url.cors is not None,
         "spec.scaling.reservedConcurrency": spec.scaling.reserved_concurrency is not None,
         "spec.scaling.provisionedConcurrency": spec.scaling.provisioned_concurrency is not None,
     }

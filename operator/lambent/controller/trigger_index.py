@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import unquote
 
 from lambent.api.trigger import Trigger
 
@@ -32,7 +33,8 @@ class Claim:
         """Whether some request would fit both."""
         if self.route is None or self.route != other.route:
             return False
-        return not self.methods or not other.methods or bool(self.methods & other.methods)
+        # One that names the method goes before one for every method; both have their requests.
+        return self.methods == other.methods or bool(self.methods & other.methods)
 
     def is_older_than(self, other: Claim) -> bool:
         """Who has the route of two: the older, and of two of the same second the one whose name comes first."""
@@ -42,9 +44,14 @@ class Claim:
 def claim_of(trigger: Trigger) -> Claim:
     """A Trigger's claim; one that is not enabled claims no route."""
     http = trigger.spec.http if trigger.spec.enabled else None
-    route = (http.host or "", _PARAMETER.sub(r"{\1}", http.path)) if http is not None else None
+    route = (http.host or "", _plain_path(http.path)) if http is not None else None
     methods = frozenset(http.methods) if http is not None else frozenset()
     return Claim((trigger.namespace, trigger.name), trigger.created, (trigger.namespace, trigger.spec.function), route, methods)
+
+
+def _plain_path(path: str) -> str:
+    """Equal for paths that take the same requests: whatever parameters are called, however characters are escaped, / at the end or not."""
+    return _PARAMETER.sub(r"{\1}", unquote(path)).rstrip("/") or "/"
 
 
 @dataclass(slots=True)

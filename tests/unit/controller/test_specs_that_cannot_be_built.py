@@ -24,7 +24,6 @@ from tests.support.controller_world import INSTALLATION, START, World, a_manifes
         ({"async": {"maxRetries": 1}}, "spec.async"),
         ({"url": {"auth": "AWS_IAM"}}, "spec.url.auth (AWS_IAM)"),
         ({"url": {"invokeMode": "RESPONSE_STREAM"}}, "spec.url.invokeMode (RESPONSE_STREAM)"),
-        ({"url": {"cors": {"allowOrigins": ["*"]}}}, "spec.url.cors"),
         ({"scaling": {"reservedConcurrency": 0}}, "spec.scaling.reservedConcurrency"),
         ({"scaling": {"provisionedConcurrency": 1}}, "spec.scaling.provisionedConcurrency"),
         ({"runtime": "nodejs20"}, "spec.runtime (nodejs20)"),

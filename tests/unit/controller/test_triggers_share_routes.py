@@ -65,11 +65,25 @@ def test_other_hosts_paths_and_methods_do_not_collide() -> None:
         assert holder(index, other) is None
 
 
-def test_a_host_is_the_same_in_any_case_and_every_method_collides_with_any() -> None:
-    first = a_trigger("first", "2026-01-01T00:00:00Z", host="API.example")
-    second = a_trigger("second", "2026-01-02T00:00:00Z", host="api.EXAMPLE", methods=["GET"])
+def test_hosts_and_paths_are_compared_as_requests_are() -> None:
+    first = a_trigger("first", "2026-01-01T00:00:00Z", host="API.example", path="/a b/{x+}".replace(" ", "%20"))
+    second = a_trigger("second", "2026-01-02T00:00:00Z", host="api.EXAMPLE", path="/a%20b/{rest+}")
+    slash = a_trigger("slash", "2026-01-03T00:00:00Z", path="/orders/")
+    plain = a_trigger("plain", "2026-01-04T00:00:00Z", path="/orders")
 
     assert holder(index_of(first, second), second) == "first"
+    assert holder(index_of(slash, plain), plain) == "slash"
+
+
+def test_one_for_every_method_and_one_for_some_share_a_path() -> None:
+    every, some = a_trigger("every"), a_trigger("some", methods=["GET"])
+    more = a_trigger("more", methods=["GET", "POST"])
+    index = index_of(every, some)
+
+    assert (holder(index, every), holder(index, some)) == (None, None)
+    index.put(claim_of(more))
+    assert holder(index, some) == "more"
+    assert holder(index_of(every, a_trigger("other")), a_trigger("other")) == "every"
 
 
 def test_namespaces_share_hosts() -> None:

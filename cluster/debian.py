@@ -108,6 +108,9 @@ def root_tar(settings: Settings, name: str, packages: Sequence[str]) -> Path:
                 log=settings.logs / f"debian-{name}.log",
             )
             unfinished.replace(tar)
+            for older in tar.parent.glob(f"{name}-*.tar"):
+                if older != tar:
+                    older.unlink(missing_ok=True)
         finally:
             unmount_below([root])
             shutil.rmtree(root, ignore_errors=True)

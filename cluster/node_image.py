@@ -78,11 +78,11 @@ def make(settings: Settings, engine: Engine, programs: dict[str, Path], root_tar
                 tempfile.TemporaryDirectory(dir=settings.cache) as folder,
             ):
                 _assemble(settings, engine, name, root_tar, programs, Path(folder))
-                _remove_older(settings, engine, name)
+                _remove_older(engine, name)
     return NodeImage(name, own=True)
 
 
-def _remove_older(settings: Settings, engine: Engine, name: str) -> None:
+def _remove_older(engine: Engine, name: str) -> None:
     """In our own engine, older node images go, but for those that a cluster still uses: each is 0.7 GB."""
     if engine.own:
         listed = answers([engine.client, "images", "--format", "{{.Repository}}:{{.Tag}}", "lambent/node"], env=engine.env)

@@ -25,6 +25,7 @@ MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 MAX_SLOTS = 1000
 
 _log = logging.getLogger("lambent.activator.link")
+_DECODER = json.JSONDecoder()
 
 
 class LinkRefusedError(Exception):
@@ -298,7 +299,7 @@ def parse_hello(fields: dict[str, Any]) -> Hello:
 def parse_meta(meta: bytes) -> dict[str, Any]:
     """The meta of a RESULT; raises `FrameError` where it is no JSON object."""
     try:
-        fields = json.loads(meta)
+        fields = _DECODER.decode(meta.decode())
     except ValueError as error:
         raise wire.FrameError(f"meta of a RESULT is no JSON: {error}") from None
     if not isinstance(fields, dict):

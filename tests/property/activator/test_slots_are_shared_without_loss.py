@@ -12,7 +12,6 @@ from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import given, settings
-from lambent_shim.slots import Slots
 
 from lambent.activator.admission.core import Admission
 from lambent.activator.admission.model import (
@@ -30,6 +29,7 @@ from lambent.activator.admission.model import (
     Want,
 )
 from lambent.api.reasons import FUNCTION_INIT_ERROR, PLATFORM_LINK_LOST
+from lambent_shim.slots import Slots
 
 KEY = FunctionKey("default", "hello")
 RULES = Rules(concurrency=2, max_scale=50, timeout_seconds=3, ready_revision="r1", latest_revision="r1", ready=True)
@@ -331,7 +331,7 @@ class World:
                 assert admission.queued == 0, "somebody waits, and a slot is free"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.integers(0, 2**64))
 def test_no_slot_is_lost_or_used_twice_and_nobody_waits_for_a_free_one(seed: int) -> None:
     world = World(Random(seed))

@@ -42,16 +42,12 @@ class FunctionQueue:
         self.waiting_bytes = 0
         self.links: dict[int, Link] = {}
         self.meter = Meter(now)
-        self.ghosts = 0
+        self.ready = 0
+        """Healthy links: pods that are likely to serve."""
         self._limits = limits
         self._shelf = Shelf()
         self._requested = 0
         self._requested_at = 0.0
-
-    @property
-    def ready(self) -> int:
-        """Pods that invocations may be sent to."""
-        return sum(link.healthy for link in self.links.values())
 
     @property
     def empty(self) -> bool:
@@ -74,7 +70,9 @@ class FunctionQueue:
         invocation.waited_for_start = not self.ready
         self.waiting.append(invocation)
         self.waiting_bytes += len(invocation.payload)
-        self._want(out)
+        if len(self.waiting) == 1:
+            # Whoever waits after it finds every shim told already.
+            self._want(out)
         self.plan_start(now, out)
 
     def cancel(self, invocation: Invocation, now: float, out: list[Action]) -> None:
@@ -125,6 +123,7 @@ class FunctionQueue:
         """A pod has said hello; it takes invocations once it is initialised."""
         self.links[link.number] = link
         link.rank = self._rank(link)
+        self._count_ready()
 
     def initialized(self, link: Link, failure: Failure | None, now: float, out: list[Action]) -> None:
         """Its initialisation has ended, well or not; it may be told again with another outcome."""
@@ -132,21 +131,28 @@ class FunctionQueue:
             link.initialized = True
             link.credit = link.slots
         link.failure = failure
+        self._count_ready()
         self._settle(link, now, out)
 
     def result(self, link: Link, number: int, again: bool, now: float, out: list[Action]) -> Invocation | None:
         """An answer is complete; None where nobody waits for it any more."""
         invocation = link.in_flight.pop(number, None)
+        held = True
         if invocation is not None:
             invocation.state = State.DONE
             self.meter.change(-1, now)
             if invocation.wants_more and not again:
                 link.await_grant()
-        elif not self._end_ghost(link, number, now):
-            return None
+        else:
+            # Of one that was cancelled before its last byte had left, the credit was taken back then.
+            held = self._end_ghost(link, number, now)
+            if not again:
+                # It may have been sent with WAITING.
+                link.owed = link.last_number
         if again:
-            link.add_credit(1)
             link.wanting = False
+            if held:
+                link.add_credit(1)
         used = self._settle(link, now, out)
         if again and link.owed is not None:
             # It may be ours because our link waited first, and then others may wait behind it. (Or the shim had not yet heard that we
@@ -171,8 +177,8 @@ class FunctionQueue:
 
     def grant(self, link: Link, count: int, now: float, out: list[Action]) -> None:
         """Slots are kept for us: use them or give them back."""
+        # It may still have a place: our last frame may have reached the shim after it granted.
         link.wanting = False
-        link.owed = None
         link.add_credit(count)
         used = self._settle(link, now, out)
         if used < count:
@@ -181,12 +187,14 @@ class FunctionQueue:
     def drain(self, link: Link, now: float, out: list[Action]) -> None:
         """It takes no more; what it runs it answers."""
         link.draining = True
+        self._count_ready()
         self._settle(link, now, out)
 
     def remove_link(self, link: Link, now: float, out: list[Action]) -> None:
         """The link is broken: what has not started goes elsewhere, what may have started fails and is never run twice."""
         del self.links[link.number]
         self._shelf.remove(link)
+        self._count_ready()
         for number in list(link.ghosts):
             self._end_ghost(link, number, now)
         for invocation in sorted(link.in_flight.values(), key=lambda invocation: -invocation.sequence):
@@ -208,10 +216,14 @@ class FunctionQueue:
         for link in self.links.values():
             link.rank = self._rank(link)
             self._shelf.place(link)
+        self._count_ready()
         blocked = gone if rules is None else rules.blocked
         if blocked is not None:
             self._fail_waiting(blocked, len(self.waiting), now, out)
         self.pump(now, out)
+
+    def _count_ready(self) -> None:
+        self.ready = sum(link.healthy for link in self.links.values())
 
     def _rank(self, link: Link) -> int | None:
         """Contract "Revisions", 4: the ready revision, else while Ready is not True older proven ones, never the unproven newest."""
@@ -271,9 +283,8 @@ class FunctionQueue:
         out.append(Send(link.number, invocation))
 
     def _want(self, out: list[Action]) -> None:
-        ready = self.ready
         for link in self.links.values():
-            if not link.wanting and not link.credit and len(link.in_flight) < link.slots and (link.healthy if ready else link.usable):
+            if not link.wanting and len(link.in_flight) < link.slots and not link.credit and (link.healthy if self.ready else link.usable):
                 link.await_grant()
                 out.append(Want(link.number))
 
@@ -282,9 +293,9 @@ class FunctionQueue:
         rules = self.rules
         if rules is None or not self.waiting:
             return
-        serving = [link for link in self.links.values() if link.serving]
         if self.ready and now - self.waiting[0].enqueued_at < self._limits.start_patience_seconds:
             return
+        serving = [link for link in self.links.values() if link.serving]
         coming = sum(not link.initialized for link in serving) * rules.concurrency
         needed = min(rules.max_scale, len(serving) + ceil(max(0, len(self.waiting) - coming) / rules.concurrency))
         overdue = now - self._requested_at >= self._limits.start_retry_seconds

@@ -43,7 +43,7 @@ class Link:
         self.wanting = False
         """Whether it surely has a place in its shim's queue of waiting links, or will have when our last frame has arrived."""
         self.owed: int | None = None
-        """Set while it may have such a place: the last id given out when it got it. See `FunctionQueue.result`."""
+        """Set while it may have such a place: the last id given out when it last got one. See `FunctionQueue.result`."""
         self.rank: int | None = None
         """Preference by revision, 0 first; None: not to be used."""
         self.in_flight: dict[int, Invocation] = {}

@@ -78,9 +78,9 @@ def clock_readings(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name not in TIME_TOLD_BY_NOBODY)
         elif isinstance(node, ast.Attribute):
             owner = ast.unparse(node.value)
-            if (owner == "time" and node.attr not in TIME_TOLD_BY_NOBODY) or (
-                owner.split(".")[-1] in {"datetime", "date"} and node.attr in {"now", "utcnow", "today"}
-            ):
+            of_time = owner == "time" and node.attr not in TIME_TOLD_BY_NOBODY
+            of_dates = owner.split(".")[-1] in {"datetime", "date"} and node.attr in {"now", "utcnow", "today"}
+            if of_time or of_dates:
                 yield ast.unparse(node)
 
 
@@ -185,12 +185,8 @@ def test_the_bootstrap_imports_the_standard_library_alone() -> None:
 
 
 def test_the_shim_imports_nothing_of_the_control_plane_nor_of_the_bootstrap() -> None:
-    found = [
-        (name_of(path), name)
-        for path in python_files(SHIM)
-        for name in imports(path)
-        if name.split(".")[0] in {"lambent", "lambent_runtime"}
-    ]
+    others = {"lambent", "lambent_runtime"}
+    found = [(name_of(path), name) for path in python_files(SHIM) for name in imports(path) if name.split(".")[0] in others]
     assert found == []
 
 

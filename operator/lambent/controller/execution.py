@@ -54,7 +54,11 @@ class Executor:
         path = object_path(API_VERSION, plural, metadata["namespace"], metadata["name"], "status")
         patch = {"metadata": {"resourceVersion": metadata["resourceVersion"]}, "status": dict(status)}
         self._count(f"{body['kind']}/status", "patch")
-        await self._client.patch(path, patch, field_manager=FIELD_MANAGER)
+        try:
+            await self._client.patch(path, patch, field_manager=FIELD_MANAGER)
+        except NotFoundError:
+            # Deleted meanwhile: there is nobody to tell.
+            return
 
     async def tell(self, body: Json, notice: Notice) -> None:
         """An Event on the user's object."""

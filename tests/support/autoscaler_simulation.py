@@ -1,4 +1,4 @@
-"""A simulated function: pods that start after a delay, activators that push, an API server whose changes come back late. No clock of its own."""
+"""A simulated function: pods that start after a delay, activators that push, an API server whose changes come back late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An API server in memory, for the methods of KubeClient that unit tests need: objects with resourceVersions, conflicts, scripted failures."""
+"""An API server in memory, for the methods of KubeClient that unit tests need: resourceVersions, conflicts, scripted failures."""
 
 from __future__ import annotations
 

@@ -29,10 +29,8 @@ async def identify(token: str) -> PodIdentity:
 def post(body: Any, authorization: str | None) -> tuple[int, str, list[Push]]:
     async def run() -> tuple[int, str, list[Push]]:
         received: list[Push] = []
-        async with (
-            StatisticsReceiver(0, identify, ACTIVATOR, received.append, host="127.0.0.1") as receiver,
-            aiohttp.ClientSession() as session,
-        ):
+        receiver = StatisticsReceiver(0, identify, ACTIVATOR, received.append, host="127.0.0.1")
+        async with receiver, aiohttp.ClientSession() as session:
             headers = {} if authorization is None else {"Authorization": authorization}
             data = body if isinstance(body, bytes) else json.dumps(body)
             async with session.post(f"http://127.0.0.1:{receiver.port}{PATH}", data=data, headers=headers) as response:

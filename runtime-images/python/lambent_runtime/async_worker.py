@@ -13,7 +13,7 @@ from lambent_runtime import frames
 from lambent_runtime.channel import Channel, take_frame
 from lambent_runtime.errors import FaultError
 from lambent_runtime.invocation import Invocation
-from lambent_runtime.logs import Logs, Sink, request_id, tenant_id
+from lambent_runtime.logs import Logs, Sink, encode_record, request_id, tenant_id, write_all
 
 _number: contextvars.ContextVar[int] = contextvars.ContextVar("invocation_number", default=0)
 _READ_BYTES = 262_144
@@ -102,12 +102,14 @@ class _AttributedSink(Sink):
         super().__init__(descriptor)
         self._channel = channel
 
-    def log(self, message: str, frame_type: bytes | None = None) -> None:
+    def log(self, message: str, frame_type: bytes | None = None) -> None:  # noqa: ARG002 - awslambdaric's signature
+        self.write(encode_record(message))
+
+    def write(self, data: bytes) -> None:
         number = _number.get()
         if not number:
-            super().log(message, frame_type)
+            write_all(self.descriptor, data)
             return
-        data = message.encode("utf-8", "backslashreplace")
         for start in range(0, len(data), _READ_BYTES):
             self._channel.write(frames.encode(frames.OUTPUT, number, data[start : start + _READ_BYTES]))
 
@@ -115,7 +117,7 @@ class _AttributedSink(Sink):
 class _AttributedStream:
     """sys.stdout and sys.stderr: text by the sink, everything else by the stream itself."""
 
-    def __init__(self, stream: Any, sink: Sink) -> None:
+    def __init__(self, stream: Any, sink: _AttributedSink) -> None:
         self.stream = stream
         self._sink = sink
 
@@ -125,7 +127,7 @@ class _AttributedStream:
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self._sink.log(text)
+        self._sink.write(text.encode("utf-8", "backslashreplace"))
         return len(text)
 
     def writelines(self, lines: Any) -> None:

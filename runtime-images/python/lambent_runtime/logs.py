@@ -39,12 +39,17 @@ class Sink:
         self.descriptor = descriptor
 
     def log(self, message: str, frame_type: bytes | None = None) -> None:  # noqa: ARG002 - awslambdaric's signature
-        """Write the text as it is."""
-        write_all(self.descriptor, message.encode("utf-8", "backslashreplace"))
+        """Write one record; it ends its line, as each is an event of its own on Lambda (telemetry log descriptor)."""
+        write_all(self.descriptor, encode_record(message))
 
     def log_error(self, lines: list[str]) -> None:
         """Write an error as one record of several lines."""
-        self.log("\n".join(lines) + "\n")
+        self.log("\n".join(lines))
+
+
+def encode_record(message: str) -> bytes:
+    """A record's bytes, with the end of its line."""
+    return (message if message.endswith("\n") else message + "\n").encode("utf-8", "backslashreplace")
 
 
 def write_all(descriptor: int, data: bytes) -> None:

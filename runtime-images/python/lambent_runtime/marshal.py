@@ -18,6 +18,14 @@ _SCALARS = frozenset((str, int, float, bool, type(None)))
 _encode_plain = JSONEncoder(check_circular=True, allow_nan=True).encode
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"Out of range float values are not JSON compliant: {name}")
+
+
+_decode_strictly = json.JSONDecoder(parse_constant=_refuse_constant).decode
+"""Unlike the standard library's default, simplejson takes no NaN in."""
+
+
 class _Number(str):
     """The text of a Decimal, to be written without quotes."""
 
@@ -27,7 +35,7 @@ class _Number(str):
 def unmarshal_event(body: bytes) -> Any:
     """The event of a JSON body. Raises FaultError Runtime.UnmarshalError."""
     try:
-        return json.loads(body)
+        return _decode_strictly(body.decode(json.detect_encoding(body), "surrogatepass"))
     except Exception as error:
         raise FaultError(UNMARSHAL_ERROR, f"Unable to unmarshal input: {error}") from error
 
@@ -120,4 +128,8 @@ def _rewrite_container(value: Any, path: set[int]) -> Any:
 
 
 def _rewrite_key(key: Any) -> Any:
-    return str(key, "utf-8") if isinstance(key, bytes) else key
+    if isinstance(key, bytes):
+        return str(key, "utf-8")
+    if key is None or isinstance(key, (str, int, float)):
+        return key
+    raise TypeError(f"keys must be str, int, float, bool or None, not {type(key).__name__}")

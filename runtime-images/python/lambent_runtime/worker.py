@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+from types import CoroutineType
 from typing import Any
 
 from lambent_runtime import frames
@@ -33,7 +33,7 @@ def _run(invocation: Invocation, handler: Any, logs: Logs, runner: _CoroutineRun
     try:
         event, context = invocation.build_arguments()
         result = handler(event, context)
-        if inspect.iscoroutine(result):
+        if isinstance(result, CoroutineType):
             result = runner.run(result)
     except FaultError as fault:
         return invocation.encode_fault(fault, logs)

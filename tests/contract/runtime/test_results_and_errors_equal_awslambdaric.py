@@ -1,0 +1,134 @@
+"""The same handlers, run by AWS's runtime and by ours: the caller gets the same bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.runtime import probe_handlers
+from tests.support.bootstrap_driver import Worker, configure, environment_of, run_bootstrap
+from tests.support.runtime_api import Oracle, run_oracle
+
+HERE = Path(__file__).parent
+
+Pair = tuple[Oracle, Worker]
+
+
+def start_pair(handler: str) -> Iterator[Pair]:
+    environment = environment_of(configure(HERE, handler))
+    with run_oracle(HERE, handler, environment) as oracle, run_bootstrap(HERE, handler, environment) as bootstrap:
+        yield oracle, bootstrap.worker()
+
+
+@pytest.fixture(scope="module")
+def dispatching() -> Iterator[Pair]:
+    yield from start_pair("probe_handlers.dispatch")
+
+
+@pytest.fixture(scope="module")
+def echoing() -> Iterator[Pair]:
+    yield from start_pair("probe_handlers.echo")
+
+
+@pytest.fixture(scope="module")
+def reading_context() -> Iterator[Pair]:
+    yield from start_pair("probe_handlers.read_context")
+
+
+def compare(pair: Pair, event: bytes, **meta: Any) -> bytes:
+    oracle, worker = pair
+    theirs, ours = oracle.invoke(event, **meta), worker.invoke(event, **meta)
+    assert (ours.kind, normalise(ours.payload)) == (theirs.kind, normalise(theirs.payload))
+    return ours.payload
+
+
+def normalise(payload: bytes) -> bytes:
+    """How deep a recursion gets depends on how many frames each runtime has itself below the handler."""
+    return re.sub(rb"repeated \d+ more times", b"repeated many more times", payload)
+
+
+@pytest.mark.parametrize("case", probe_handlers.CASES)
+def test_the_outcome_is_the_same(dispatching: Pair, case: str) -> None:
+    compare(dispatching, json.dumps({"case": case}).encode())
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"{}", b"null", b'"text"', b"[1, 2.50, true]", b"1e400", b"12345678901234567890123", b'"\\ud83d\\ude00 \xc3\xbc"',
+        b"", b"not json", b"\xff", b'"\\ud800"', b" 5 ", b'{"a": 1, "a": 2}', b"-0", b"0.10", b"\xef\xbb\xbf{}",
+    ],
+)  # fmt: skip
+def test_the_event_is_read_the_same(echoing: Pair, event: bytes) -> None:
+    compare(echoing, event)
+
+
+@pytest.mark.parametrize("event", [b'{"a": NaN}', b"Infinity", b"{", b'{"a": 1} tail', b'"tab\tinside"', b"[1,]", b"'a'", b"01"])
+def test_an_event_that_is_not_json_fails_with_the_same_type(echoing: Pair, event: bytes) -> None:
+    # simplejson words some of its messages otherwise; Lambda's own front end lets none of these through.
+    oracle, worker = echoing
+    theirs, ours = json.loads(oracle.invoke(event).payload), json.loads(worker.invoke(event).payload)
+    assert ours["errorType"] == theirs["errorType"] == "Runtime.UnmarshalError"
+    assert ours["errorMessage"].startswith("Unable to unmarshal input: ")
+    assert ours["stackTrace"] == theirs["stackTrace"] == []
+
+
+CONTEXT = json.dumps({"custom": {"k": 1}, "env": {"locale": "de"}, "client": {"app_title": "app", "installation_id": "i"}})
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {},
+        {"clientContext": CONTEXT},
+        {"clientContext": "{}"},
+        {"clientContext": json.dumps({"w3c": {"traceparent": "00-1", "other": "x"}, "custom": {}})},
+        {"clientContext": "{broken"},
+        {"identity": json.dumps({"cognitoIdentityId": "id", "cognitoIdentityPoolId": "pool"})},
+        {"identity": "{}"},
+        {"traceId": "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"},
+    ],
+)
+def test_the_context_is_the_same(reading_context: Pair, meta: dict[str, str]) -> None:
+    oracle, worker = reading_context
+    theirs, ours = oracle.invoke(b"{}", **meta), worker.invoke(b"{}", **meta)
+    assert (ours.kind, ours.payload) == (theirs.kind, theirs.payload)
+
+
+@pytest.mark.parametrize("handler", ["no_context", "three", "Holder", "CASES", "D"])
+def test_a_handler_of_the_wrong_shape_fails_the_same(handler: str) -> None:
+    for pair in start_pair(f"probe_handlers.{handler}"):
+        oracle, worker = pair
+        theirs, ours = json.loads(oracle.invoke(b'{"a": 1}').payload), json.loads(worker.invoke(b'{"a": 1}').payload)
+        # The call itself is the only frame there is: each runtime names its own file.
+        assert len(ours.pop("stackTrace")) == len(theirs.pop("stackTrace")) == 1
+        assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"how": "sys.exit", "code": 0},
+        {"how": "sys.exit", "code": None},
+        {"how": "sys.exit", "code": 3},
+        {"how": "sys.exit", "code": "a message"},
+        {"how": "_exit", "code": 7},
+        {"how": "kill", "signal": 9},
+        {"how": "kill", "signal": 15},
+        {"how": "segfault"},
+        {"how": "raise", "name": "KeyboardInterrupt"},
+        {"how": "raise", "name": "BaseException"},
+        {"how": "raise", "name": "GeneratorExit"},
+        {"how": "bad str"},
+    ],
+    ids=str,
+)
+def test_what_ends_the_process_ends_it_the_same_way(event: dict[str, Any]) -> None:
+    for oracle, worker in start_pair("probe_handlers.exit_by"):
+        theirs, ours = oracle.invoke(json.dumps(event).encode()), worker.invoke(json.dumps(event).encode())
+        assert (ours.kind, int(ours.payload) & 0xFF7F) == (theirs.kind, int(theirs.payload))

@@ -33,7 +33,7 @@ def test_six_megabytes_go_in_and_come_out(workspace: Workspace) -> None:
 
 
 def test_a_result_that_is_too_large_is_the_functions_fault(workspace: Workspace) -> None:
-    workspace.deploy(function("huge", "def handler(event, context):\n    return 'x' * (6 << 20)", memory="256Mi"))
+    workspace.deploy(function("huge", "def handler(event, context):\n    return 'x' * (7 << 20)", memory="256Mi"))
 
     response = workspace.invoke("huge")
 

@@ -8,8 +8,10 @@ from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import Workspace
 
 SHOW = """
+import json
+
 def handler(event, context):
-    return event
+    return {"statusCode": 200, "body": json.dumps(event)}
 """
 CALLER = """
 import json

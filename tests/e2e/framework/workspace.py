@@ -138,8 +138,8 @@ class Workspace:
         return wait_for(reached, f"Ready={status} {reason or ''} of {name}", seconds)
 
     def wait_for_zero(self, name: str, *, seconds: float = 60) -> None:
-        """Until no pod of the function is left."""
-        wait_for(lambda: self.scale(name) == 0 and not self.pods(name, ending=False), f"{name} to be at zero", seconds)
+        """Until no pod of the function is left, not even one on its way out: that one may still answer."""
+        wait_for(lambda: self.scale(name) == 0 and not self.pods(name), f"{name} to be at zero", seconds)
 
     def wait_gone(self, kind: str, name: str, *, seconds: float = 60) -> None:
         """Until there is no such object."""

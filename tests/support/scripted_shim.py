@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambent_shim.slots import Slots
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from lambent.api import link as wire
+from lambent_shim.slots import Slots
 
 
 @dataclass

@@ -166,9 +166,7 @@ class World:
     # How it happens
 
     def unpumped(self) -> list[Work]:
-        return [
-            work for work in self.work.values() if work.large and work.invocation.state is State.SENT and not work.invocation.sent
-        ]
+        return [work for work in self.work.values() if work.large and work.invocation.state is State.SENT and not work.invocation.sent]
 
     def do(self, index: int, actions: list[Action]) -> None:
         for action in actions:

@@ -1,0 +1,98 @@
+"""A gateway whose functions answer what a test says, without links or processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from lambent.activator.admission.model import Failure, FunctionKey, Invocation, Rules
+from lambent.activator.configuration import Configuration
+from lambent.activator.gateway import Gateway
+from lambent.activator.http import Headers, HttpRequest, HttpResponse
+from lambent.activator.identity import Identities
+from lambent.activator.reply import Answer, Reply
+from lambent.api.function import parse_function
+from lambent.api.trigger import parse_trigger
+
+EPOCH_SECONDS = 1_583_348_638.39
+META = {"durationMs": 2.5, "billedMs": 3, "memoryMb": 30}
+
+
+class CountedMetrics:
+    """Remembers what was counted."""
+
+    def __init__(self) -> None:
+        self.counted: list[tuple[Any, ...]] = []
+
+    def succeeded(self, function: FunctionKey, total_seconds: float, queue_seconds: float) -> None:
+        self.counted.append(("succeeded", *function))
+
+    def failed(self, function: FunctionKey, outcome: str, reason: str, total_seconds: float) -> None:
+        self.counted.append(("failed", *function, outcome, reason))
+
+    def cold_start(self, function: FunctionKey, wait_seconds: float) -> None:
+        self.counted.append(("cold", *function))
+
+    def request_refused(self, reason: str) -> None:
+        self.counted.append(("refused", reason))
+
+
+class GatewayWorld:
+    """`answer` is what functions answer: a value to be JSON, a `Reply`, a `Failure`, or a function of the invocation."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.answer = answer
+        self.invocations: list[Invocation] = []
+        self.rules: dict[FunctionKey, Rules | None] = {}
+        self.metrics = CountedMetrics()
+        self.gateway = Gateway(
+            self._invoke, self.metrics, clock=lambda: EPOCH_SECONDS, identities=Identities(lambda count: bytes(range(256)) * (count // 256))
+        )
+        self.configuration = Configuration(self.gateway, self.rules.__setitem__, lambda _: None)
+
+    async def _invoke(self, invocation: Invocation) -> Answer:
+        self.invocations.append(invocation)
+        answer = self.answer(invocation) if isinstance(self.answer, Callable) else self.answer  # type: ignore[arg-type]
+        return answer if isinstance(answer, Reply | Failure) else Reply(json.dumps(answer).encode(), function_error=False, meta=META)
+
+    def add_function(self, name: str = "hello", namespace: str = "default", **spec: Any) -> None:
+        body = {
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"runtime": "python3.11", "code": {"inline": {"app.py": "x"}}, **spec},
+            "status": {"readyRevision": "r1", "latestRevision": "r1", "conditions": [{"type": "Ready", "status": "True"}]},
+        }
+        self.configuration.put_function(parse_function(body))
+
+    def add_trigger(self, function: str = "hello", name: str = "t", namespace: str = "default", **http: Any) -> None:
+        body = {"metadata": {"name": name, "namespace": namespace}, "spec": {"function": {"name": function}, "http": http}}
+        self.configuration.put_trigger(parse_trigger(body))
+
+    def request(
+        self, method: str, target: str, *, host: str = "127.0.0.1:8080", headers: Headers | None = None, body: bytes = b""
+    ) -> HttpResponse:
+        path, _, query = target.partition("?")
+        request = HttpRequest(method, path, query, [("Host", host), *(headers or [])], body, "203.0.113.7", port=8080)
+        return asyncio.run(self.gateway.handle(request))
+
+    def invoke(self, name: str = "hello", body: bytes = b"{}", **headers: str) -> HttpResponse:
+        named = [(key.replace("_", "-"), value) for key, value in headers.items()]
+        return self.request("POST", f"/2015-03-31/functions/{name}/invocations", headers=named, body=body)
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The last event."""
+        return dict(json.loads(self.invocations[-1].payload))
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The last INVOKE's meta."""
+        return dict(json.loads(self.invocations[-1].meta))
+
+
+def header(response: HttpResponse, name: str) -> str | None:
+    """The one value of a response header."""
+    values = [value for key, value in response.headers if key == name]
+    assert len(values) <= 1
+    return values[0] if values else None

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -34,6 +35,8 @@ logger: Final = logging.getLogger(__name__)
 COMPONENT: Final = "lambent-controller"
 FUNCTION: Final = "Function"
 TRIGGER: Final = "Trigger"
+RESYNC_SECONDS: Final = 1800.0
+"""Each Function is looked at again after this to one and a half times this, should an event have been missed."""
 LOOK_SECONDS: Final = 0.25
 """How often a leader looks whether it still leads."""
 
@@ -94,6 +97,8 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
         if existed != functions.knows(key.namespace, key.name):
             for name in index.calling((key.namespace, key.name)):
                 requeue_trigger(name)
+        if again is None and functions.knows(key.namespace, key.name):
+            return RESYNC_SECONDS * random.uniform(1.0, 1.5)  # noqa: S311 - spreads the looks, no secret
         return again
 
     workers = Workers(reconcile, settings.workers, metrics)

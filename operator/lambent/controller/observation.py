@@ -40,15 +40,18 @@ async def read_function(client: KubeClient, namespace: str, name: str) -> Json |
 async def observe(client: KubeClient, function: Function, body: Json, accepted: Mapping[str, Accepted]) -> Observed:
     """Everything that a decision looks at, read at once."""
     namespace = function.namespace
-    (deployment, service, policy), (pods, maps, sets), source = await asyncio.gather(
+    (deployment, service, policy), (pods, maps), source = await asyncio.gather(
         asyncio.gather(
             _child(client, "Deployment", namespace, names.deployment(function.name)),
             _child(client, "Service", namespace, names.service(function.name)),
             _child(client, "NetworkPolicy", namespace, names.network_policy(function.name)),
         ),
-        asyncio.gather(*(_children(client, kind, function) for kind in ("Pod", "ConfigMap", "ReplicaSet"))),
+        asyncio.gather(*(_children(client, kind, function) for kind in ("Pod", "ConfigMap"))),
         _read_code(client, function),
     )
+    code_maps = tuple(view_code(item) for item in maps)
+    # Only code that may be left over makes it matter who still uses it.
+    sets = await _children(client, "ReplicaSet", function) if len(code_maps) > 1 else []
     return Observed(
         function=function,
         stored_status=body.get("status") or {},
@@ -57,7 +60,7 @@ async def observe(client: KubeClient, function: Function, body: Json, accepted: 
         deployment=view_deployment(deployment) if deployment is not None else None,
         service=view_object(service) if service is not None else None,
         network_policy=view_object(policy) if policy is not None else None,
-        code_maps=tuple(view_code(item) for item in maps),
+        code_maps=code_maps,
         replica_sets=tuple(view for item in sets if (view := view_replica_set(item)) is not None),
         pods=tuple(view_pod(item) for item in pods),
         accepted=accepted,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lambent.api.group import FUNCTIONS, GROUP, LABEL_FUNCTION, TRIGGERS, VERSION
+from lambent.controller.function_news import FunctionNews
 from lambent.controller.light_import import hidden
 from lambent.controller.work_queue import Key
 
@@ -99,9 +100,13 @@ def build_registry(add: Add, login: Callable[[], kopf.ConnectionInfo | None]) ->
     def log_in(**_: Any) -> kopf.ConnectionInfo | None:
         return login()
 
+    news = FunctionNews()
+
     @kopf.on.event(GROUP, VERSION, FUNCTIONS, registry=registry)
-    async def on_function(namespace: str | None, name: str | None, **_: Any) -> None:
-        add(Key(FUNCTION, namespace or "", name or ""), 0.0)
+    async def on_function(namespace: str | None, name: str | None, type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002
+        key = Key(FUNCTION, namespace or "", name or "")
+        if news.is_news(key, type, body):
+            add(key, 0.0)
 
     @kopf.on.event(GROUP, VERSION, TRIGGERS, registry=registry)
     async def on_trigger(namespace: str | None, name: str | None, **_: Any) -> None:

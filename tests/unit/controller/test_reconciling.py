@@ -1,0 +1,253 @@
+"""A reconcile reads, decides and writes; what the API server refuses is told, what it is too busy for is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from lambent.controller.execution import Executor
+from lambent.controller.reconcile import REFUSED_SECONDS, FunctionReconciler
+from lambent.controller.trigger_index import Name, TriggerIndex
+from lambent.controller.trigger_reconcile import TriggerReconciler
+from lambent.kube.client import KubeClient
+from lambent.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeUnavailableError
+from lambent.kube.events import EventRecorder
+from lambent.telemetry.controller_metrics import ControllerMetrics
+from tests.support.controller_api import ControllerApi
+from tests.support.controller_world import INSTALLATION, a_manifest
+
+FUNCTION = "/apis/lambent.dev/v1alpha1/namespaces/default/functions/hello"
+DEPLOYMENT = "/apis/apps/v1/namespaces/default/deployments/hello"
+TRIGGERS = "/apis/lambent.dev/v1alpha1/namespaces/default/triggers"
+
+
+class Bench:
+    """A reconciler of each kind on one API server."""
+
+    def __init__(self) -> None:
+        self.api = ControllerApi()
+        client = cast("KubeClient", self.api)
+        self.registry = CollectorRegistry()
+        executor = Executor(client, EventRecorder(client, "lambent-controller", "test"), ControllerMetrics(self.registry))
+        self.told: list[Name] = []
+        self.functions = FunctionReconciler(client, executor, INSTALLATION, now)
+        self.triggers = TriggerReconciler(client, executor, TriggerIndex(), now, self.told.append)
+
+    def function(self, **spec: Any) -> None:
+        self.api.put(FUNCTION, a_manifest(**spec))
+
+    def step(self) -> float | None:
+        return asyncio.run(self.functions.reconcile("default", "hello"))
+
+    def settle(self) -> None:
+        for _ in range(8):
+            self.api.writes()
+            self.step()
+            if not self.api.writes():
+                return
+        raise AssertionError("no rest")
+
+    def trigger(self, name: str, created: str = "2026-01-01T00:00:00Z", **spec: Any) -> None:
+        metadata = {"name": name, "namespace": "default", "generation": 1, "creationTimestamp": created}
+        body = {"apiVersion": "lambent.dev/v1alpha1", "kind": "Trigger", "metadata": metadata}
+        self.api.put(f"{TRIGGERS}/{name}", {**body, "spec": {"function": {"name": "hello"}, "http": {"path": "/x"}, **spec}})
+        self.look(name)
+
+    def look(self, name: str) -> tuple[str, str]:
+        asyncio.run(self.triggers.reconcile("default", name))
+        body = self.api.objects.get(f"{TRIGGERS}/{name}") or {"status": {"conditions": [{"status": "", "reason": ""}]}}
+        (ready,) = body["status"]["conditions"]
+        return ready["status"], ready["reason"]
+
+    @property
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.objects[FUNCTION].get("status") or {}
+        return found
+
+    @property
+    def ready(self) -> tuple[str, str, str]:
+        found = next(item for item in self.status["conditions"] if item["type"] == "Ready")
+        return found["status"], found["reason"], found["message"]
+
+
+def now() -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_function_gets_its_objects_and_then_there_is_rest(bench: Bench) -> None:
+    bench.function()
+
+    bench.settle()
+
+    kinds = {body["kind"] for path, body in bench.api.objects.items() if path != FUNCTION}
+    assert kinds == {"Deployment", "Service", "NetworkPolicy", "ConfigMap", "Event"}
+    assert bench.api.events() == ["Created"]
+    assert bench.registry.get_sample_value("lambent_controller_writes_total", {"kind": "Deployment", "verb": "create"}) == 1
+
+
+def test_a_function_that_is_gone_is_forgotten(bench: Bench) -> None:
+    bench.function()
+    bench.settle()
+    assert bench.functions.knows("default", "hello")
+    del bench.api.objects[FUNCTION]
+
+    assert bench.step() is None
+
+    assert not bench.functions.knows("default", "hello")
+    assert bench.api.writes() == []
+
+
+def test_an_object_changed_by_hand_is_put_right_once(bench: Bench) -> None:
+    bench.function()
+    bench.settle()
+    bench.api.objects[DEPLOYMENT]["spec"]["template"]["spec"]["containers"][0]["image"] = "nginx"
+
+    bench.step()
+
+    assert bench.api.writes() == [("PATCH", DEPLOYMENT)]
+    bench.step()
+    assert bench.api.writes() == []
+
+
+def test_a_fresh_controller_finds_nothing_to_write(bench: Bench) -> None:
+    bench.function()
+    bench.settle()
+    successor = Bench()
+    successor.api.objects = bench.api.objects
+
+    successor.step()
+
+    assert successor.api.writes() == []
+
+
+def test_a_manifest_that_cannot_be_read_is_told(bench: Bench) -> None:
+    bench.function(memory="1Mi")
+
+    bench.step()
+
+    assert bench.ready[:2] == ("False", "InvalidSpec")
+    assert "spec.memory" in bench.ready[2]
+    assert bench.api.events() == ["InvalidSpec"]
+
+
+def test_what_the_api_server_refuses_is_told_and_tried_again(bench: Bench) -> None:
+    bench.function()
+    bench.step()
+    bench.api.fail["POST", "/deployments"] = InvalidError(422, "Invalid", "spec.template.spec.tolerations[0]: Invalid value")
+
+    again = bench.step()
+
+    assert again == REFUSED_SECONDS
+    assert bench.ready[:2] == ("False", "InvalidSpec")
+    assert "tolerations" in bench.ready[2]
+    bench.api.fail.clear()
+    bench.settle()
+    assert bench.ready[:2] == ("Unknown", "Deploying")
+
+
+def test_a_refusal_never_says_that_a_revision_serves(bench: Bench) -> None:
+    bench.function(scaling={"initialScale": 0})
+    bench.step()
+    bench.api.fail["POST", "/deployments"] = ForbiddenError(403, "Forbidden", "exceeded quota: small")
+
+    bench.step()
+
+    assert "readyRevision" not in bench.status
+    assert bench.ready[0] == "False"
+
+
+@pytest.mark.parametrize("method", ["GET", "LIST", "POST", "PATCH"])
+def test_an_api_server_that_is_away_changes_nothing(bench: Bench, method: str) -> None:
+    bench.function()
+    bench.step()
+    before = bench.status
+    bench.api.fail[method, "/default/"] = KubeUnavailableError(0, "NoConnection", "refused")
+
+    with pytest.raises(KubeUnavailableError):
+        bench.step()
+
+    assert bench.status == before
+
+
+def test_a_status_is_not_written_over_a_newer_object(bench: Bench) -> None:
+    bench.function()
+    bench.api.fail["PATCH", "/functions/hello/status"] = ConflictError(409, "Conflict", "modified")
+
+    with pytest.raises(ConflictError):
+        bench.step()
+
+
+def test_code_from_a_config_map_follows_it(bench: Bench) -> None:
+    path = "/api/v1/namespaces/default/configmaps/code"
+    bench.function(code={"configMap": {"name": "code"}})
+    bench.settle()
+    assert bench.ready[:2] == ("False", "CodeNotFound")
+
+    bench.api.put(path, {"kind": "ConfigMap", "metadata": {"name": "code"}, "data": {"app.py": "1"}})
+    bench.settle()
+    first = bench.status["latestRevision"]
+    bench.api.put(path, {"kind": "ConfigMap", "metadata": {"name": "code"}, "data": {"app.py": "2"}})
+    bench.settle()
+
+    assert bench.status["latestRevision"] != first
+    assert bench.step() == pytest.approx(15.0)
+
+
+def test_a_config_map_without_the_key_asked_for_is_told(bench: Bench) -> None:
+    bench.api.put("/api/v1/namespaces/default/configmaps/code", {"metadata": {"name": "code"}, "data": {"other": ""}})
+    bench.function(code={"configMap": {"name": "code", "items": [{"key": "app", "path": "app.py"}]}})
+
+    bench.settle()
+
+    assert bench.ready[1] == "CodeNotFound"
+    assert "no key 'app'; its keys are other" in bench.ready[2]
+
+
+def test_triggers_of_one_route_are_told_of_each_other(bench: Bench) -> None:
+    bench.function()
+    bench.trigger("older")
+    bench.trigger("younger", "2026-01-02T00:00:00Z")
+
+    assert bench.look("older") == ("True", "Ready")
+    assert bench.look("younger") == ("False", "Conflict")
+    del bench.api.objects[f"{TRIGGERS}/older"]
+    bench.told.clear()
+    bench.look("older")
+    assert bench.told == [("default", "younger")]
+    assert bench.look("younger") == ("True", "Ready")
+
+
+def test_the_end_of_an_older_trigger_is_noticed_without_its_event(bench: Bench) -> None:
+    bench.function()
+    bench.trigger("older")
+    bench.trigger("younger", "2026-01-02T00:00:00Z")
+    del bench.api.objects[f"{TRIGGERS}/older"]
+
+    assert bench.look("younger") == ("True", "Ready")
+
+
+def test_a_trigger_waits_for_its_function(bench: Bench) -> None:
+    bench.trigger("early")
+    assert bench.look("early") == ("False", "FunctionNotFound")
+
+    bench.function()
+
+    assert bench.look("early") == ("True", "Ready")
+
+
+def test_a_trigger_that_cannot_be_read_holds_no_route(bench: Bench) -> None:
+    bench.function()
+    bench.trigger("bad", http={"path": "x"})
+    bench.trigger("good", "2026-01-02T00:00:00Z")
+
+    assert bench.look("bad") == ("False", "InvalidSpec")
+    assert bench.look("good") == ("True", "Ready")

@@ -1,0 +1,79 @@
+"""kopf only names what changed, and loads nothing that it does not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from lambent.controller.function_news import FunctionNews
+from lambent.controller.light_import import hidden
+from lambent.controller.work_queue import Key
+from tests.support.schemas import CHECKOUT
+
+KEY = Key("Function", "default", "hello")
+
+
+def a_body(**changes: Any) -> dict[str, Any]:
+    metadata = {"uid": "u", "generation": 1, **changes.pop("metadata", {})}
+    return {"metadata": metadata, "status": {"conditions": [], **changes}}
+
+
+@pytest.mark.parametrize(
+    ("body", "is_news"),
+    [
+        (a_body(), False),
+        (a_body(conditions=[{"type": "Ready"}], replicas=3, lastInvoked="now"), False),
+        (a_body(metadata={"generation": 2}), True),
+        (a_body(metadata={"deletionTimestamp": "now"}), True),
+        (a_body(metadata={"uid": "another"}), True),
+        (a_body(initialization={"revision": "a", "outcome": "Failed"}), True),
+    ],
+)
+def test_the_echo_of_a_status_is_no_news(body: dict[str, Any], is_news: bool) -> None:
+    news = FunctionNews()
+    assert news.is_news(KEY, "ADDED", a_body())
+
+    assert news.is_news(KEY, "MODIFIED", body) is is_news
+
+
+def test_another_duration_of_an_initialisation_is_no_news_and_another_outcome_is() -> None:
+    news = FunctionNews()
+    news.is_news(KEY, "ADDED", a_body(initialization={"revision": "a", "outcome": "Failed", "durationMs": 1}))
+
+    assert not news.is_news(KEY, "MODIFIED", a_body(initialization={"revision": "a", "outcome": "Failed", "durationMs": 2}))
+    assert news.is_news(KEY, "MODIFIED", a_body(initialization={"revision": "a", "outcome": "Succeeded", "durationMs": 2}))
+
+
+def test_what_a_list_shows_is_always_news_and_so_is_an_end() -> None:
+    news = FunctionNews()
+    news.is_news(KEY, "ADDED", a_body())
+
+    assert news.is_news(KEY, None, a_body())
+    assert news.is_news(KEY, "DELETED", a_body())
+    assert news.is_news(KEY, "ADDED", a_body()), "of the next object of that name"
+
+
+def test_a_standby_does_not_load_kopf_and_a_leader_no_client_library() -> None:
+    program = (
+        "import sys, lambent.controller.app\n"
+        "assert 'kopf' not in sys.modules\n"
+        "import lambent.controller.watches\n"
+        "assert 'kopf' in sys.modules and 'kubernetes' not in sys.modules\n"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT / "operator", capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_package_is_hidden_only_while_it_is() -> None:
+    with hidden("wave"), pytest.raises(ImportError):
+        import wave
+    import wave
+
+    assert wave
+    with hidden("wave"):
+        import wave

@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 CLUSTER_RUN := python3 -m cluster
 
-.PHONY: help demo test check lint types fast venv up down status e2e dev bench lock
+.PHONY: help demo test check lint types fast venv up down images status e2e dev bench lock
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -44,10 +44,13 @@ venv: .venv/ready ## The virtual environment of tests and tools
 
 up: ## Bring up a kind cluster with Lambent on it (CLUSTER=existing: your own kubeconfig; NODES=3: several nodes)
 	@$(CLUSTER_RUN) up
-	@$(CLUSTER_RUN) install
 
 down: ## Take all of it away
 	@$(CLUSTER_RUN) down
+
+images: ## Build the images again and put those that changed into the cluster
+	@$(CLUSTER_RUN) load
+	@$(CLUSTER_RUN) install
 
 status: ## What is up
 	@$(CLUSTER_RUN) status

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 
 from bench import burst, cold_start, kube, memory, plot, warm
 from bench.load import Call, ensure_wrk
 from bench.report import Result, format_table, write_results
+from cluster import settings, times
 
 OUT = kube.ROOT / "bench" / "out"
 MEASURES = ("memory", "cold", "burst", "warm", "up")
@@ -17,14 +19,13 @@ MEASURES = ("memory", "cold", "burst", "warm", "up")
 
 def _up_times() -> list[Result]:
     """How long `make up` took, as it recorded itself."""
-    try:
-        times = json.loads((kube.STATE / "times.json").read_text())
-    except FileNotFoundError:
-        return []
-    built = times.get("upBuiltSeconds")
-    scratch = times.get("upFromNothingSeconds")
-    results = [Result("make up, all built", built, "s", "lower", 75, 45)] if built else []
-    return results + ([Result("make up, from nothing", scratch / 60, "min", "lower", 15, 9)] if scratch else [])
+    known = times.read(settings.read(os.environ, kube.ROOT))
+    results = []
+    if known.built_seconds is not None:
+        results.append(Result("make up, all built", known.built_seconds, "s", "lower", 75, 45))
+    if known.from_nothing_seconds is not None:
+        results.append(Result("make up, from nothing", known.from_nothing_seconds / 60, "min", "lower", 15, 9))
+    return results
 
 
 def main() -> int:

@@ -29,6 +29,7 @@ APPLY: Final = "application/apply-patch+yaml"
 
 Json = dict[str, Any]
 _READ_TRIES: Final = 4
+_GOODBYE_SECONDS: Final = 0.05
 _READ_BACKOFF: Final = Backoff(first_seconds=0.1, longest_seconds=2.0)
 
 
@@ -81,6 +82,8 @@ class KubeClient:
         self._closed = True
         if self._session is not None:
             await self._session.close()
+            # Requests that were cancelled are saying goodbye over TLS, which the session does not wait for (aiohttp, "Graceful Shutdown").
+            await asyncio.sleep(_GOODBYE_SECONDS)
 
     async def get(self, path: str, *, timeout_seconds: float | None = None) -> Json:
         """One object. NotFoundError where there is none."""
@@ -233,10 +236,15 @@ class KubeClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unavailable(error, request) from error
         async with response:
-            if response.status >= 300:
-                body = await _read(response, request)
-                raise error_of(response.status, body, str(request), response.headers.get("Retry-After"))
-            yield response
+            try:
+                if response.status >= 300:
+                    body = await _read(response, request)
+                    raise error_of(response.status, body, str(request), response.headers.get("Retry-After"))
+                yield response
+            finally:
+                # What is left of a stream nobody listens to any more is not waited for; after a whole answer there is no connection here.
+                if response.connection is not None and response.connection.transport is not None:
+                    response.connection.transport.abort()
 
     async def _cluster(self) -> ClusterAccess:
         if isinstance(self._access, Path):

@@ -222,3 +222,15 @@ def test_a_closed_client_says_so() -> None:
             await client.get(PODS)
 
     run(test)
+
+
+def test_one_connection_serves_request_after_request() -> None:
+    async def test(server: KubeServer, client: KubeClient) -> None:
+        server.answers = [json_of({}), status_of(404, "NotFound"), json_of({})]
+        await client.get(PODS)
+        with pytest.raises(NotFoundError):
+            await client.get(PODS)
+        await client.create(PODS, {})
+        assert len({asked.peer for asked in server.asked}) == 1
+
+    run(test)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -187,17 +186,19 @@ def test_a_watch_and_a_leader_outlive_a_restart_of_the_api_server(run: Run, api:
         electing = asyncio.create_task(election.run())
         await election.wait_until_leader()
         seen: list[Any] = []
+        found = asyncio.Event()
 
         async def watch() -> None:
             async for event in watch_objects(client, CONFIG_MAPS, keep=lambda body: body["metadata"]["name"]):
                 seen.extend(event.items if isinstance(event, Listed) else (event.item,))
+                if "after-the-restart" in seen:
+                    found.set()
 
         watching = asyncio.create_task(watch())
         await asyncio.to_thread(restart_api_server, api, control_plane)
         await client.create(CONFIG_MAPS, a_config_map("after-the-restart"))
-        until = time.monotonic() + 30
-        while not (election.is_leader and "after-the-restart" in seen) and time.monotonic() < until:
-            await asyncio.sleep(0.1)
+        await asyncio.wait_for(found.wait(), 30)
+        await asyncio.wait_for(election.wait_until_leader(), 30)
         assert election.is_leader
         assert "after-the-restart" in seen
         electing.cancel()

@@ -98,13 +98,6 @@ class KubeServer:
         body = json.loads(text) if text else None
         peer = request.transport.get_extra_info("peername") if request.transport is not None else None
         asked = Asked(request.method, request.path, dict(request.query), dict(request.headers), body, peer)
-            request.method,
-            request.path,
-            dict(request.query),
-            dict(request.headers),
-            json.loads(text) if text else None,
-            request.transport and request.transport.get_extra_info("peername"),
-        )
         self.asked.append(asked)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return await answer(asked, request)

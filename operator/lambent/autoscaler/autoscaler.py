@@ -40,7 +40,7 @@ class Autoscaler:
 
     def receive(self, push: Push) -> None:
         """Statistics have come: decide on the functions they speak of, now or as soon as it is due."""
-        self._metrics.pushes.labels(push.activator).inc()
+        self._metrics.pushes.inc()
         self._fleet.push(push, self._clock())
         if not self._scheduled:
             self._decide_due()

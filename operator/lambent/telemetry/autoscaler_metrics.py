@@ -21,7 +21,7 @@ class AutoscalerMetrics:
             "lambent_scale_decisions", "Scales written, by direction (up, down, zero).", (*FUNCTION, "direction"), registry=registry
         )
         self.apply_errors = Counter("lambent_scale_apply_errors", "Scales that could not be written.", FUNCTION, registry=registry)
-        self.pushes = Counter("lambent_statistics_pushes", "Statistics taken in, by activator.", ("activator",), registry=registry)
+        self.pushes = Counter("lambent_statistics_pushes", "Statistics taken in from activators.", registry=registry)
         self._known: set[tuple[str, str]] = set()
 
     def assessed(self, function: tuple[str, str], *, desired: int, ready: int, stable: float, panic: float, panicking: bool) -> None:

@@ -1,0 +1,78 @@
+"""An activator as a process of its own, with functions from its arguments and nothing behind it that starts pods.
+
+`python -m tests.support.activator_process '{"functions": [...], "peers": N}'` prints `{"http": PORT, "links": PORT}` and serves until SIGTERM.
+Lines on stdin change it: `{"peers": [...]}`, `{"function": {...}}`. Each wish for pods is a line on stdout: `{"start": NAME, "replicas": N}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from typing import Any
+
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from lambent.activator.activator import Activator
+from lambent.activator.admission.model import FunctionKey, Limits
+from lambent.activator.session import Hello
+from lambent.api.function import parse_function
+from lambent.api.status import Initialization
+from lambent.api.trigger import parse_trigger
+from lambent.telemetry.logs import configure_logging
+
+
+class Surroundings:
+    """Provisioner, verifier and reporter: says what is asked of it."""
+
+    def raise_to(self, function: FunctionKey, replicas: int) -> None:
+        say({"start": function.name, "replicas": replicas})
+
+    async def verify(self, hello: Hello) -> None:
+        return
+
+    def report(self, function: FunctionKey, outcome: Initialization) -> None:
+        say({"initialized": function.name, "outcome": outcome.outcome, "errorType": outcome.error_type})
+
+
+def say(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+async def main(options: dict[str, Any]) -> None:
+    configure_logging("WARNING", "TEXT", sys.stderr)
+    surroundings = Surroundings()
+    limits = Limits(**options.get("limits", {}))
+    activator = Activator(limits, surroundings, surroundings, surroundings, CollectorRegistry(), identity=options.get("identity", "a"))
+    await activator.start_links("127.0.0.1", 0)
+    await activator.start_http("127.0.0.1", 0)
+    for function in options.get("functions", ()):
+        activator.configuration.put_function(parse_function(function))
+    for trigger in options.get("triggers", ()):
+        activator.configuration.put_trigger(parse_trigger(trigger))
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+
+    def read() -> None:
+        line = sys.stdin.readline()
+        if not line:
+            loop.remove_reader(sys.stdin)
+            return
+        change = json.loads(line)
+        if "peers" in change:
+            activator.exchange.set_peers(change["peers"])
+        if "function" in change:
+            activator.configuration.put_function(parse_function(change["function"]))
+
+    loop.add_reader(sys.stdin, read)
+    say({"http": activator.http_port, "links": activator.link_port})
+    await stop.wait()
+    await activator.close(10)
+
+
+if __name__ == "__main__":
+    uvloop.run(main(json.loads(sys.argv[1])))

@@ -1,0 +1,243 @@
+"""The activator's edges in a cluster: their decisions, and their dealings with a scripted API server."""
+
+import asyncio
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from lambent.activator.admission.model import FunctionKey
+from lambent.activator.cluster.peers import addresses_of
+from lambent.activator.cluster.provisioner import KubeProvisioner
+from lambent.activator.cluster.reporter import KubeReporter, is_news, shorten
+from lambent.activator.cluster.verifier import KubeVerifier, check_pod, claimed_pod
+from lambent.activator.cluster.watcher import keep_function, keep_trigger
+from lambent.activator.session import Hello, LinkRefusedError
+from lambent.api.function import Function
+from lambent.api.status import FAILED, SUCCEEDED, Initialization
+from lambent.kube.backoff import Backoff
+from lambent.kube.errors import ConflictError, KubeUnavailableError, NotFoundError
+
+KEY = FunctionKey("team", "hello")
+QUICK = Backoff(first_seconds=0.0, longest_seconds=0.0)
+
+
+def token(pod: object = "hello-1") -> str:
+    claims = base64.urlsafe_b64encode(json.dumps({"kubernetes.io": {"pod": {"name": pod}}}).encode()).decode().rstrip("=")
+    return f"e30.{claims}.c2ln"
+
+
+def hello(**changes: Any) -> Hello:
+    fields = {"token": token(), "function": KEY, "revision": "r1", "pod": "hello-1", "slots": 1, "draining": False, "phases": {}}
+    return Hello(**{**fields, **changes})
+
+
+POD = {"metadata": {"name": "hello-1", "uid": "u1", "labels": {"lambent.dev/function": "hello"}}}
+
+
+class ScriptedClient:
+    """Answers as told, and remembers what it was asked."""
+
+    def __init__(self, *, pod: Any = POD, review: dict[str, Any] | None = None, scale: int = 0) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self.errors: list[Exception] = []
+        self.pod = pod
+        self.scale = scale
+        self.review = review or {
+            "authenticated": True,
+            "audiences": ["lambent"],
+            "user": {
+                "username": "system:serviceaccount:team:default",
+                "extra": {"authentication.kubernetes.io/pod-name": ["hello-1"], "authentication.kubernetes.io/pod-uid": ["u1"]},
+            },
+        }
+
+    async def get(self, path: str) -> Any:
+        self.asked.append(("GET", path, None))
+        await asyncio.sleep(0)
+        if path.endswith("/scale"):
+            if self.errors:
+                raise self.errors.pop(0)
+            return {"metadata": {"resourceVersion": "1"}, "spec": {"replicas": self.scale}}
+        if isinstance(self.pod, Exception):
+            raise self.pod
+        return self.pod
+
+    async def create(self, path: str, body: Any) -> Any:
+        self.asked.append(("POST", path, body))
+        await asyncio.sleep(0)
+        return {"status": self.review}
+
+    async def patch(self, path: str, body: Any, **more: Any) -> Any:
+        self.asked.append(("PATCH", path, body))
+        await asyncio.sleep(0)
+        if self.errors:
+            raise self.errors.pop(0)
+        if path.endswith("/scale"):
+            self.scale = body["spec"]["replicas"]
+            return {"metadata": {"resourceVersion": "2"}, "spec": {"replicas": self.scale}}
+        return {}
+
+
+def test_a_true_hello_is_believed_by_one_review_and_one_read() -> None:
+    client = ScriptedClient()
+
+    asyncio.run(KubeVerifier(client).verify(hello()))  # type: ignore[arg-type]
+
+    assert sorted((method, path) for method, path, _ in client.asked) == [
+        ("GET", "/api/v1/namespaces/team/pods/hello-1"),
+        ("POST", "/apis/authentication.k8s.io/v1/tokenreviews"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("client", "said", "why"),
+    [
+        (ScriptedClient(), hello(token=""), "bound to no pod"),
+        (ScriptedClient(), hello(token="a.b.c"), "bound to no pod"),
+        (ScriptedClient(), hello(token=token("../secrets/x")), "bound to no pod"),
+        (ScriptedClient(review={"authenticated": False, "error": "expired"}), hello(), "token refused: expired"),
+        (ScriptedClient(pod=NotFoundError(404, "NotFound", "no")), hello(), "no pod hello-1"),
+        (ScriptedClient(pod=KubeUnavailableError(0, "NoConnection", "no")), hello(), "could not be asked: NoConnection"),
+        (ScriptedClient(), hello(function=FunctionKey("team", "other")), "belongs to function 'hello'"),
+        (ScriptedClient(), hello(function=FunctionKey("elsewhere", "hello")), "the token is of namespace team"),
+    ],
+)
+def test_a_hello_that_is_not_true_is_refused_with_its_reason(client: ScriptedClient, said: Hello, why: str) -> None:
+    with pytest.raises(LinkRefusedError, match=why):
+        asyncio.run(KubeVerifier(client).verify(said))  # type: ignore[arg-type]
+
+
+def test_a_pod_that_was_replaced_under_its_name_is_refused() -> None:
+    with pytest.raises(LinkRefusedError, match="another pod"):
+        check_pod(hello(), POD, namespace="team", name="hello-1", uid="u0")
+
+
+def test_a_token_bound_to_no_pod_is_refused() -> None:
+    with pytest.raises(LinkRefusedError, match="another pod"):
+        check_pod(hello(), {"metadata": {"name": "", "uid": ""}}, namespace="team", name="", uid="")
+
+
+@pytest.mark.parametrize("text", ["", "a", "a.!!.c", "a.e30.c", token(7), "a.W10.c"])
+def test_a_token_without_a_pod_claims_none(text: str) -> None:
+    assert claimed_pod(text) == ""
+
+
+async def fly(provisioner: KubeProvisioner) -> None:
+    while provisioner._flights:
+        await asyncio.sleep(0)
+
+
+def test_one_flight_per_function_takes_the_highest_wish_along() -> None:
+    client = ScriptedClient()
+
+    async def scenario() -> None:
+        provisioner = KubeProvisioner(client, lambda _: 5, QUICK)  # type: ignore[arg-type]
+        for replicas in (1, 2, 9, 3):
+            provisioner.raise_to(KEY, replicas)
+        await fly(provisioner)
+
+    asyncio.run(scenario())
+
+    writes = [body["spec"]["replicas"] for method, _, body in client.asked if method == "PATCH"]
+    assert writes == [5]
+    assert client.asked[0][1] == "/apis/apps/v1/namespaces/team/deployments/hello/scale"
+
+
+def test_an_api_server_that_is_away_is_asked_again() -> None:
+    client = ScriptedClient()
+    client.errors = [KubeUnavailableError(0, "NoConnection", "no"), NotFoundError(404, "NotFound", "not yet")]
+
+    async def scenario() -> None:
+        provisioner = KubeProvisioner(client, lambda _: 5, QUICK)  # type: ignore[arg-type]
+        provisioner.raise_to(KEY, 2)
+        await fly(provisioner)
+
+    asyncio.run(scenario())
+
+    assert client.scale == 2
+
+
+GOOD = Initialization("r1", SUCCEEDED, 12.0)
+BAD = Initialization("r1", FAILED, 0.0, "Runtime.ImportModuleError", "no module")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "known", "revisions", "news"),
+    [
+        (GOOD, None, ("r1", ""), True),
+        (GOOD, None, None, True),
+        (GOOD, Initialization("r1", SUCCEEDED, 99.0), ("r1", ""), False),
+        (BAD, GOOD, ("r1", ""), True),
+        (BAD, BAD, ("r1", ""), False),
+        (Initialization("r1", FAILED, 0.0, "Runtime.ImportModuleError", "other"), BAD, ("r1", ""), True),
+        (GOOD, Initialization("r0", SUCCEEDED), ("r1", "r0"), True),
+        (Initialization("r0", SUCCEEDED), BAD, ("r1", "r0"), False),
+        (Initialization("old", SUCCEEDED), GOOD, ("r1", "r1"), False),
+        (Initialization("r0", SUCCEEDED), None, ("r1", "r0"), True),
+    ],
+)
+def test_only_news_is_written(outcome: Initialization, known: Initialization | None, revisions: tuple[str, str] | None, news: bool) -> None:
+    assert is_news(outcome, known, revisions) is news
+
+
+def test_an_outcome_is_written_again_after_a_failure_and_the_last_one_wins() -> None:
+    client = ScriptedClient()
+    client.errors = [ConflictError(409, "Conflict", "no")]
+
+    async def scenario() -> None:
+        reporter = KubeReporter(client, lambda _: None, lambda _: ("r1", ""), QUICK)  # type: ignore[arg-type]
+        reporter.report(KEY, BAD)
+        reporter.report(KEY, GOOD)
+        while reporter._tasks:
+            await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+
+    assert [path for _, path, _ in client.asked] == ["/apis/lambent.dev/v1alpha1/namespaces/team/functions/hello/status"] * 2
+    assert client.asked[-1][2]["status"]["initialization"]["outcome"] == SUCCEEDED
+
+
+def test_what_is_written_is_bounded() -> None:
+    long = Initialization("r1", FAILED, 0.0, "E" * 1000, "m" * 100_000, tuple("x" * 5000 for _ in range(500)))
+
+    short = shorten(long)
+
+    assert len(short.error_message) == 8192
+    assert len(json.dumps(short.to_dict())) < 80_000
+    assert not is_news(long, short, ("r1", "")) or short.error_type != long.error_type
+
+
+def test_peers_are_all_endpoints_that_stay() -> None:
+    endpoint_slice = {
+        "ports": [{"name": "links", "port": 8081}],
+        "endpoints": [
+            {"addresses": ["10.0.0.1"], "conditions": {"ready": True}},
+            {"addresses": ["10.0.0.2"], "conditions": {"ready": False}},
+            {"addresses": ["10.0.0.3"], "conditions": {"terminating": True}},
+            {"addresses": ["fd00::1"]},
+        ],
+    }
+
+    assert list(addresses_of(endpoint_slice)) == ["10.0.0.1:8081", "10.0.0.2:8081", "[fd00::1]:8081"]
+
+
+def test_functions_are_kept_without_their_code() -> None:
+    body = {
+        "metadata": {"name": "hello", "namespace": "team"},
+        "spec": {"runtime": "python3.11", "code": {"inline": {"app.py": "x" * 100_000}}},
+    }
+
+    kept = keep_function(body)
+
+    assert isinstance(kept, Function)
+    assert kept.spec.code is not None
+    assert dict(kept.spec.code.inline) == {"app.py": ""}
+
+
+def test_what_cannot_be_read_is_kept_by_name_alone() -> None:
+    metadata = {"name": "bad", "namespace": "team"}
+
+    assert keep_function({"metadata": metadata, "spec": {}}) == ("team", "bad")
+    assert keep_trigger({"metadata": metadata, "spec": {}}) == ("team", "bad")

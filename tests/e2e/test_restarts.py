@@ -108,7 +108,7 @@ def test_a_killed_function_pod_loses_only_what_it_had_started(workspace: Workspa
 
 
 def test_a_function_pod_that_is_drained_loses_nothing(workspace: Workspace) -> None:
-    workspace.deploy(function("moving", SLOW, scaling={"minScale": 2, "maxScale": 3}))
+    workspace.deploy(function("moving", SLOW, scaling={"minScale": 2, "maxScale": 2}))
     workspace.wait_for_pods("moving", 2)
 
     with workspace.load("moving", {"seconds": 0.2}) as load:

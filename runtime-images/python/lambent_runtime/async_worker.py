@@ -35,6 +35,7 @@ class _Server:
         self._abandoned: set[int] = set()
         self._closed = asyncio.Event()
         self._fatal: BaseException | None = None
+        self._ending = False
 
     async def serve(self) -> None:
         asyncio.get_running_loop().add_reader(self._channel.fileno(), self._read)
@@ -84,12 +85,18 @@ class _Server:
         except FaultError as fault:
             answer = invocation.encode_fault(fault, self._logs)
         except asyncio.CancelledError as error:
+            if self._ending:
+                raise
             if invocation.number in self._abandoned:
                 answer = invocation.encode_abandoned()
             else:
                 answer = invocation.encode_exception(error, self._logs)
         except Exception as error:  # noqa: BLE001 - the user's code may raise anything; the caller gets it
             answer = invocation.encode_exception(error, self._logs)
+        except BaseException:
+            # SystemExit and its like end the process; the loop then cancels the others, which have no answer of their own.
+            self._ending = True
+            raise
         else:
             answer = invocation.encode_result(result, self._logs)
         self._channel.write(answer)

@@ -29,7 +29,7 @@ class CrewEvents(Protocol):
     def crew_initialised(self, duration_ms: float) -> None:
         """The handler is imported."""
 
-    def crew_init_failed(self, error: failures.InitError) -> None:
+    def crew_init_failed(self, error: failures.InitError, duration_ms: float) -> None:
         """The handler could not be imported."""
 
     def crew_ready(self) -> None:
@@ -73,6 +73,7 @@ class Crew:
         self._template: Process | None = None
         self._candidate: Process | None = None
         """Imports the handler, to become the template or the first worker."""
+        self._candidate_at = 0.0
         self._candidate_error: failures.InitError | None = None
         self._init_timer: asyncio.TimerHandle | None = None
         self._starting: set[Process] = set()
@@ -96,9 +97,9 @@ class Crew:
         return self._template
 
     @property
-    def initialising(self) -> bool:
-        """Whether an attempt to import the handler is under way."""
-        return self._candidate is not None
+    def candidate(self) -> Process | None:
+        """The process that imports the handler now."""
+        return self._candidate
 
     # Beginning
 
@@ -111,6 +112,7 @@ class Crew:
         """Take over the process that imports the handler, just ordered."""
         self._candidate_error = None
         self._candidate = self._watch(ends)
+        self._candidate_at = self._loop.time()
         self._init_timer = self._loop.call_later(self._init_limit_seconds, self._stop_candidate)
 
     def initialise(self) -> None:
@@ -299,6 +301,8 @@ class Crew:
         if process not in self._processes:
             return
         process.read_last_frames()
+        if process.pid:
+            process.kill("it has ended")  # what it has left behind in its group
         process.drain_output(end=True)
         self._processes.discard(process)
         for key in [key for key in self._line_buffers if key[0] is process]:
@@ -328,7 +332,7 @@ class Crew:
         self._cancel_init_timer()
         error = self._candidate_error or failures.init_failure(failures.explain_exit(status, out_of_memory=False))
         if not self._closing:
-            self._events.crew_init_failed(error)
+            self._events.crew_init_failed(error, (self._loop.time() - self._candidate_at) * 1000)
 
     def _cancel_init_timer(self) -> None:
         if self._init_timer is not None:

@@ -176,4 +176,4 @@ def _cut_result(identifier: int, flags: int, meta: bytes, payload: bytes) -> Ite
     yield wire.encode_message(wire.RESULT, flags, identifier, meta, payload[:size])
     for start in range(size, len(payload), size):
         last = wire.LAST if start + size >= len(payload) else 0
-        yield wire.encode_part(wire.RESULT_BODY, flags & ~wire.LAST | last, identifier, payload[start : start + size])
+        yield wire.encode_part(wire.RESULT_BODY, last, identifier, payload[start : start + size])

@@ -383,11 +383,17 @@ class Supervisor:
         self._tell_init({"ok": True, "durationMs": round(duration_ms, 3), "errorType": "", "errorMessage": "", "stackTrace": []})
         self._dispatch_waiting()
 
-    def crew_init_failed(self, error: InitError) -> None:
+    def crew_init_failed(self, error: InitError, duration_ms: float) -> None:
         """Tell every activator, and answer who waits with the error."""
         self._log.init_failure(error)
         trace = list(error.stack_trace)
-        outcome = {"ok": False, "durationMs": 0.0, "errorType": error.error_type, "errorMessage": error.message, "stackTrace": trace}
+        outcome: dict[str, Any] = {
+            "ok": False,
+            "durationMs": round(duration_ms, 3),
+            "errorType": error.error_type,
+            "errorMessage": error.message,
+            "stackTrace": trace,
+        }
         self._tell_init(outcome)
         waiting = list(self._waiting)
         self._waiting.clear()
@@ -411,7 +417,13 @@ class Supervisor:
 
     def crew_output(self, process: Process, lines: list[bytes], number: int) -> None:
         """Log lines with the invocation they belong to."""
-        invocation = self._running.get(number) if number else self._find_invocation(process)
+        if number:
+            invocation = self._running.get(number)
+        elif process is self.crew.candidate:
+            # An initialisation that is repeated for an invocation belongs to it.
+            invocation = self._waiting[0] if self._waiting else None
+        else:
+            invocation = self._find_invocation(process)
         if invocation is None:
             self._log.output(lines, "", None)
         else:

@@ -17,6 +17,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
+from lambent.api.group import API_VERSION, FUNCTIONS, TRIGGERS
 from lambent.controller.execution import Executor
 from lambent.controller.options import Installation, RuntimeImage
 from lambent.controller.reconcile import FunctionReconciler
@@ -25,8 +26,10 @@ from lambent.controller.trigger_reconcile import TriggerReconciler
 from lambent.controller.work_queue import Key
 from lambent.controller.workers import Workers
 from lambent.kube.client import KubeClient
+from lambent.kube.errors import KubeError, NotFoundError
 from lambent.kube.events import EventRecorder
 from lambent.kube.lease import LeaderElection
+from lambent.kube.paths import collection_path
 from lambent.settings.controller import ControllerSettings
 from lambent.telemetry.controller_metrics import ControllerMetrics
 from lambent.telemetry.status_server import StatusServer
@@ -37,6 +40,8 @@ FUNCTION: Final = "Function"
 TRIGGER: Final = "Trigger"
 RESYNC_SECONDS: Final = 1800.0
 """Each Function is looked at again after this to one and a half times this, should an event have been missed."""
+DEFINITIONS_SECONDS: Final = 2.0
+"""How often definitions that are missing are looked for."""
 LOOK_SECONDS: Final = 0.25
 """How often a leader looks whether it still leads."""
 
@@ -101,6 +106,7 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
             return RESYNC_SECONDS * random.uniform(1.0, 1.5)  # noqa: S311 - spreads the looks, no secret
         return again
 
+    await wait_for_definitions(client)
     workers = Workers(reconcile, settings.workers, metrics)
     login = watches.log_in_by_kubeconfig
     if not settings.kubeconfig and settings.kubernetes_host:
@@ -109,6 +115,23 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
     async with asyncio.TaskGroup() as group:
         group.create_task(workers.run())
         group.create_task(watches.run_watches(workers.add, login))
+
+
+async def wait_for_definitions(client: KubeClient) -> None:
+    """Return when the API server serves Functions and Triggers: kopf looks once, and watches what there is then."""
+    told = False
+    for plural in (FUNCTIONS, TRIGGERS):
+        while True:
+            try:
+                await client.list(collection_path(API_VERSION, plural), limit=1)
+                break
+            except NotFoundError:
+                if not told:
+                    logger.warning("waiting for the custom resource definitions: kubectl apply --server-side -f crds/")
+                told = True
+            except KubeError as error:
+                logger.warning("waiting for the API server", extra={"error": str(error)})
+            await asyncio.sleep(DEFINITIONS_SECONDS)
 
 
 def build_installation(settings: ControllerSettings) -> Installation:

@@ -10,12 +10,14 @@ from lambent.controller.drift import Accepted, Manifest, accept
 from lambent.controller.observation import RESOURCES
 from lambent.controller.plan import Create, Delete, Notice, Repair, Write
 from lambent.kube.client import JSON_PATCH, Json, KubeClient
-from lambent.kube.errors import AlreadyExistsError, BadRequestError, ForbiddenError, InvalidError, NotFoundError
+from lambent.kube.errors import AlreadyExistsError, BadRequestError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from lambent.kube.events import EventRecorder
 from lambent.kube.paths import collection_path, object_path
 from lambent.telemetry.controller_metrics import ControllerMetrics
 
 FIELD_MANAGER: Final = "lambent-controller"
+FAILED_TEST: Final = "the server rejected our request due to an error in our request"
+"""All that the API server says where a JSON patch's `test` fails; what is wrong with an object's fields it tells by name."""
 
 
 class RefusedError(Exception):
@@ -46,6 +48,8 @@ class Executor:
                 return await self._create(collection_path(version, plural, namespace), write)
             return await self._repair(object_path(version, plural, namespace, str(write.built["metadata"]["name"])), write)
         except (ForbiddenError, InvalidError, BadRequestError) as error:
+            if isinstance(write, Repair) and FAILED_TEST in error.message:
+                raise ConflictError(error.status, error.reason, "the object is another one by now", error.request) from error
             raise RefusedError(write.kind, error.message) from error
 
     async def write_status(self, plural: str, body: Json, status: Mapping[str, Any]) -> None:

@@ -43,6 +43,8 @@ class Situation:
     """What keeps pods of the latest revision from coming up."""
     failed_for_seconds: float = 0.0
     """How long Ready has been False for a failed initialisation."""
+    slow_pod: str = ""
+    """A pod of the latest revision that has not begun to run for long, without a word why; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,8 @@ def _ready_of_serving(situation: Situation) -> conditions.Condition:
     steady = situation.was_ready and situation.serving == situation.latest
     if steady or not situation.serving or _has_arrived(situation):
         return _condition(conditions.READY, conditions.TRUE, conditions.REASON_READY, f"revision {situation.latest} serves")
-    return _condition(
-        conditions.READY, conditions.UNKNOWN, conditions.REASON_DEPLOYING, f"revision {situation.latest} takes over from the one before"
-    )
+    message = f"revision {situation.latest} takes over from the one before{_word_slow_pod(situation)}"
+    return _condition(conditions.READY, conditions.UNKNOWN, conditions.REASON_DEPLOYING, message)
 
 
 def _code_of_serving(situation: Situation) -> conditions.Condition:
@@ -140,7 +141,7 @@ def _ready_of_unproved(situation: Situation, serving: str) -> conditions.Conditi
     if situation.problem is not None:
         message = f"revision {situation.latest}{beside}: {situation.problem.message}"
         return _condition(conditions.READY, conditions.FALSE, situation.problem.reason, message)
-    message = f"revision {situation.latest} is being proved{beside}"
+    message = f"revision {situation.latest} is being proved{beside}{_word_slow_pod(situation)}"
     return _condition(conditions.READY, conditions.UNKNOWN, conditions.REASON_DEPLOYING, message)
 
 
@@ -150,6 +151,11 @@ def _code_of_unproved(situation: Situation) -> conditions.Condition:
         message = word_failure(outcome, "")
         return _condition(conditions.CODE_READY, conditions.FALSE, conditions.REASON_INITIALIZATION_FAILED, message)
     return _condition(conditions.CODE_READY, conditions.UNKNOWN, conditions.REASON_DEPLOYING, "stored, not yet initialised")
+
+
+def _word_slow_pod(situation: Situation) -> str:
+    name = situation.slow_pod
+    return f"; its pod has not started yet, `kubectl describe pod {name}` tells why" if name else ""
 
 
 def _condition(condition_type: str, status: str, reason: str, message: str) -> conditions.Condition:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from lambent.api.group import FUNCTIONS, GROUP, LABEL_FUNCTION, TRIGGERS, VERSION
 from lambent.controller.function_news import FunctionNews
 from lambent.controller.light_import import hidden
+from lambent.controller.watch_log import FirstOfMany
 from lambent.controller.work_queue import Key
 
 with hidden("kubernetes"):
@@ -137,7 +138,9 @@ def log_in_by_kubeconfig() -> kopf.ConnectionInfo | None:
 def quiet_logs() -> None:
     """kopf tells of each event it handles; only its warnings are news."""
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    # While the API server is away, each watch would tell of each try; the lease tells it once.
-    logging.getLogger("kopf._cogs.clients").setLevel(logging.CRITICAL)
+    # While the API server is away, or a permission is missing, each watch tells of each try.
+    watching = logging.getLogger("kopf._cogs.clients.watching")
+    if not any(isinstance(found, FirstOfMany) for found in watching.filters):
+        watching.addFilter(FirstOfMany())
     # Signals are the main thread's business, which kopf warns of.
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

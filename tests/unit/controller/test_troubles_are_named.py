@@ -249,3 +249,18 @@ def test_a_deployment_that_the_api_server_refuses_is_an_invalid_spec() -> None:
 
     assert world.condition("Ready") == ("False", "InvalidSpec")
     assert "tolerations" in world.message()
+
+
+def test_a_pod_that_does_not_start_and_says_nothing_is_named_after_a_while() -> None:
+    world = World()
+    world.settle()
+    world.run_pods(ready=False)
+    world.objects["Pod", "hello-0"]["status"] = {"phase": "Pending", "containerStatuses": [waiting("ContainerCreating")]}
+    world.settle()
+    assert "hello-0" not in world.message()
+
+    world.wait(31)
+    world.settle()
+
+    assert "`kubectl describe pod hello-0` tells why" in world.message()
+    assert world.condition("Ready") == ("Unknown", "Deploying")

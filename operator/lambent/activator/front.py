@@ -85,16 +85,16 @@ _date = _Clock()
 
 def encode_head(response: HttpResponse, *, keep_alive: bool, http_1_0: bool = False) -> bytes:
     """Status line and headers. Values are latin-1 where they can be, else UTF-8, as browsers read them."""
-    lines = [f"HTTP/1.1 {response.status} {response.phrase}\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in response.headers]
+    head = [f"HTTP/1.1 {response.status} {response.phrase}"]
+    head += [f"{name}: {value}" for name, value in response.headers]
     if response.status != 204:
-        lines.append(f"content-length: {len(response.body)}\r\n")
+        head.append(f"content-length: {len(response.body)}")
     if not keep_alive:
-        lines.append("connection: close\r\n")
+        head.append("connection: close")
     elif http_1_0:
-        lines.append("connection: keep-alive\r\n")
-    lines.append(f"date: {_date.now(asyncio.get_running_loop().time())}\r\n\r\n")
-    text = "".join(lines)
+        head.append("connection: keep-alive")
+    head.append(f"date: {_date.now(asyncio.get_running_loop().time())}\r\n\r\n")
+    text = "\r\n".join(head)
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

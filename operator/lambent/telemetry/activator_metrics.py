@@ -1,15 +1,17 @@
 """Metrics of an activator, in a registry that is passed in. Names and labels: docs/operations.md.
 
-Children of labelled metrics are looked up once per function and kept: the hot path adds numbers and does nothing else.
+The hot path adds numbers and does nothing else.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -18,31 +20,42 @@ FUNCTION = ("namespace", "function")
 MAX_PHASE_NAME = 40
 
 
+class Distribution:
+    """A histogram's numbers, added to by two list operations: prometheus_client's own takes a lock and a loop for each observation."""
+
+    __slots__ = ("_counts", "_sum")
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(SECONDS) + 1)
+        self._sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """One more."""
+        self._counts[bisect_left(SECONDS, seconds)] += 1
+        self._sum += seconds
+
+    def read(self) -> tuple[list[tuple[str, float]], float]:
+        """(cumulative buckets by upper bound, sum), as the exposition format has them."""
+        bounds = [*(str(bound) for bound in SECONDS), "+Inf"]
+        return list(zip(bounds, (float(count) for count in accumulate(self._counts)), strict=True)), self._sum
+
+
 class _OfFunction:
-    """The children of one function."""
+    """The numbers of one function."""
 
     __slots__ = ("duration", "outcomes", "queue_wait", "succeeded")
 
-    def __init__(self, metrics: ActivatorMetrics, namespace: str, function: str) -> None:
-        self.duration = metrics.durations.labels(namespace, function)
-        self.queue_wait = metrics.queue_waits.labels(namespace, function)
-        self.succeeded = metrics.invocations.labels(namespace, function, "success", "")
-        self.outcomes: dict[str, Counter] = {}
+    def __init__(self) -> None:
+        self.duration = Distribution()
+        self.queue_wait = Distribution()
+        self.succeeded = 0
+        self.outcomes: dict[tuple[str, str], int] = {}
 
 
-class ActivatorMetrics:
-    """Counters and histograms; gauges are read when scraped, from `figures`."""
+class ActivatorMetrics(Collector):
+    """What happens per invocation is in plain numbers that `collect` turns into metrics; the rest, rarer, is prometheus_client's."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.invocations = Counter(
-            "lambent_invocations", "Invocations by function, outcome and reason.", (*FUNCTION, "outcome", "reason"), registry=registry
-        )
-        self.durations = Histogram(
-            "lambent_invocation_duration_seconds", "From arrival to the answer.", FUNCTION, buckets=SECONDS, registry=registry
-        )
-        self.queue_waits = Histogram(
-            "lambent_queue_wait_seconds", "From arrival until sent to a pod.", FUNCTION, buckets=SECONDS, registry=registry
-        )
         self.cold_starts = Counter("lambent_cold_starts", "Invocations that waited for a pod to start.", FUNCTION, registry=registry)
         self.cold_start_phases = Histogram(
             "lambent_cold_start_phase_seconds", "Parts of cold starts.", (*FUNCTION, "phase"), buckets=SECONDS, registry=registry
@@ -54,22 +67,36 @@ class ActivatorMetrics:
         self.bounces = Counter("lambent_bounces", "Invocations that met a slot just taken and went elsewhere.", registry=registry)
         self.refused = Counter("lambent_requests_refused", "Requests that reached no function, by reason.", ("reason",), registry=registry)
         self._functions: dict[tuple[str, str], _OfFunction] = {}
+        registry.register(self)
 
     def succeeded(self, function: tuple[str, str], total_seconds: float, queue_seconds: float) -> None:
         """An invocation went well."""
-        children = self._functions.get(function) or self._children(function)
-        children.succeeded.inc()
-        children.duration.observe(total_seconds)
-        children.queue_wait.observe(queue_seconds)
+        numbers = self._functions.get(function) or self._numbers(function)
+        numbers.succeeded += 1
+        numbers.duration.observe(total_seconds)
+        numbers.queue_wait.observe(queue_seconds)
 
     def failed(self, function: tuple[str, str], outcome: str, reason: str, total_seconds: float) -> None:
         """An invocation of a known function went wrong."""
-        children = self._functions.get(function) or self._children(function)
-        counter = children.outcomes.get(reason)
-        if counter is None:
-            counter = children.outcomes[reason] = self.invocations.labels(*function, outcome, reason)
-        counter.inc()
-        children.duration.observe(total_seconds)
+        numbers = self._functions.get(function) or self._numbers(function)
+        key = (str(outcome), reason)
+        numbers.outcomes[key] = numbers.outcomes.get(key, 0) + 1
+        numbers.duration.observe(total_seconds)
+
+    def collect(self) -> Iterable[Metric]:
+        """Invocations, durations and waits, as they are at the moment of the scrape."""
+        invocations = CounterMetricFamily(
+            "lambent_invocations", "Invocations by function, outcome and reason.", labels=(*FUNCTION, "outcome", "reason")
+        )
+        durations = HistogramMetricFamily("lambent_invocation_duration_seconds", "From arrival to the answer.", labels=FUNCTION)
+        waits = HistogramMetricFamily("lambent_queue_wait_seconds", "From arrival until sent to a pod.", labels=FUNCTION)
+        for function, numbers in self._functions.items():
+            invocations.add_metric([*function, "success", ""], numbers.succeeded)
+            for (outcome, reason), count in numbers.outcomes.items():
+                invocations.add_metric([*function, outcome, reason], count)
+            durations.add_metric(function, *numbers.duration.read())
+            waits.add_metric(function, *numbers.queue_wait.read())
+        return [invocations, durations, waits]
 
     def cold_start(self, function: tuple[str, str], wait_seconds: float) -> None:
         """An invocation had to wait for a pod."""
@@ -101,9 +128,6 @@ class ActivatorMetrics:
         self._functions.pop(function, None)
         labels = dict(zip(FUNCTION, function, strict=True))
         for metric in (
-            self.invocations,
-            self.durations,
-            self.queue_waits,
             self.cold_starts,
             self.cold_start_phases,
             self.initializations,
@@ -111,9 +135,9 @@ class ActivatorMetrics:
         ):
             metric.remove_by_labels(labels)
 
-    def _children(self, function: tuple[str, str]) -> _OfFunction:
-        children = self._functions[function] = _OfFunction(self, *function)
-        return children
+    def _numbers(self, function: tuple[str, str]) -> _OfFunction:
+        numbers = self._functions[function] = _OfFunction()
+        return numbers
 
 
 class FigureCollector(Collector):

@@ -10,6 +10,7 @@ import binascii
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
@@ -41,8 +42,9 @@ class InvokeRequest:
     payload: bytes
 
 
+@lru_cache(maxsize=4096)
 def parse_target(path: str, query: str) -> NamedFunction:
-    """Which function a path and query name; raises `ApiError`."""
+    """Which function a path and query name; raises `ApiError`. Pure; the same few targets come again and again, so answers are kept."""
     match = PATH.fullmatch(path)
     if match is None:
         raise ApiError("UnknownOperationException", 404, f"{path} is no operation of the Lambda API that is served here; Invoke is")

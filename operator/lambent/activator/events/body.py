@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
+# Made once: `json.dumps` with settings of its own makes an encoder for each call, and `json.loads` of bytes guesses their encoding.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_DECODER = json.JSONDecoder()
 _TEXT_TYPES = ("text", "json", "xml", "javascript")
 
 
@@ -49,7 +53,12 @@ def collect_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def encode_event(event: object) -> bytes:
     """An event as UTF-8 JSON without spaces."""
-    return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+    return _ENCODER.encode(event).encode("utf-8", "replace")
+
+
+def decode_result(payload: bytes) -> Any:
+    """A handler's result; raises ValueError where it is no JSON in UTF-8."""
+    return _DECODER.decode(payload.decode())
 
 
 def _decode(text: str) -> str:

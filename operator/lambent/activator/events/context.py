@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lambent.activator.http import HttpRequest
 
@@ -30,6 +31,11 @@ class Call:
 
 def clf_time(epoch_seconds: float) -> str:
     """Common Log Format, in UTC: `12/Mar/2020:19:03:58 +0000`."""
+    return _clf_time(int(epoch_seconds))
+
+
+@lru_cache(maxsize=4)
+def _clf_time(epoch_seconds: int) -> str:
     moment = time.gmtime(epoch_seconds)
     return (
         f"{moment.tm_mday:02d}/{_MONTHS[moment.tm_mon - 1]}/{moment.tm_year}:"

@@ -5,11 +5,10 @@ Source: "Create AWS Lambda proxy integrations for HTTP APIs" (API Gateway Develo
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import unquote
 
-from lambent.activator.events.body import collect_pairs, encode_body, encode_event, parse_query
+from lambent.activator.events.body import collect_pairs, decode_result, encode_body, encode_event, parse_query
 from lambent.activator.events.context import Call, clf_time, forwarded_headers
 from lambent.activator.events.format_2 import response_body
 from lambent.activator.events.response import BadResponseError, check_status, response_headers
@@ -65,7 +64,7 @@ def build_event(request: HttpRequest, call: Call) -> bytes:
 def build_response(payload: bytes) -> HttpResponse:
     """A handler's result as an HTTP response; raises `BadResponseError`: this format has no inferred responses."""
     try:
-        result = json.loads(payload)
+        result = decode_result(payload)
     except ValueError:
         raise BadResponseError("the result is no JSON") from None
     if not isinstance(result, dict) or "statusCode" not in result:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from typing import Any
 from urllib.parse import unquote
 
-from lambent.activator.events.body import encode_body, encode_event, join_pairs, parse_query
+from lambent.activator.events.body import decode_result, encode_body, encode_event, join_pairs, parse_query
 from lambent.activator.events.context import Call, clf_time, forwarded_headers
 from lambent.activator.events.response import BadResponseError, check_status, response_headers
 from lambent.activator.http import Headers, HttpRequest, HttpResponse
@@ -70,7 +69,7 @@ def build_response(payload: bytes) -> HttpResponse:
     A result without `statusCode` is the body itself, as JSON (a string as it is) with status 200.
     """
     try:
-        result = json.loads(payload)
+        result = decode_result(payload)
     except ValueError:
         raise BadResponseError("the result is no JSON") from None
     if not isinstance(result, dict) or "statusCode" not in result:
@@ -92,7 +91,7 @@ def response_body(result: dict[str, Any]) -> bytes:
     if body is None:
         return b""
     if not isinstance(body, str):
-        return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+        return encode_event(body)
     if result.get("isBase64Encoded") is True:
         try:
             return base64.b64decode(body, validate=False)

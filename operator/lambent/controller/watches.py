@@ -13,14 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import kopf
+
 from lambent.api.group import FUNCTIONS, GROUP, LABEL_FUNCTION, TRIGGERS, VERSION
 from lambent.controller.function_news import FunctionNews
-from lambent.controller.light_import import hidden
 from lambent.controller.watch_log import FirstOfMany
 from lambent.controller.work_queue import Key
-
-with hidden("kubernetes"):
-    import kopf
 
 FUNCTION: Final = "Function"
 TRIGGER: Final = "Trigger"

@@ -101,4 +101,7 @@ def _uvloop() -> asyncio.AbstractEventLoop:
 
 
 if __name__ == "__main__":
+    # As a container's PID 1, a process ignores each signal that it has no handler for. A pod deleted while its role is being imported
+    # would miss its only SIGTERM, and linger for the whole of its grace period.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     sys.exit(main(sys.argv[1:], os.environ))

@@ -13,12 +13,14 @@ from lambent.autoscaler.statistics import FunctionKey
 from lambent.autoscaler.views import version_of
 from lambent.kube.backoff import Backoff
 from lambent.kube.client import KubeClient
-from lambent.kube.errors import KubeError, NotFoundError
+from lambent.kube.errors import KubeError, KubeUnavailableError, NotFoundError
 from lambent.kube.scale import Scale, raise_scale, set_scale
 
 logger: Final = logging.getLogger(__name__)
 FIELD_MANAGER: Final = "lambent-autoscaler"
 _BACKOFF: Final = Backoff(first_seconds=0.5, longest_seconds=10.0)
+_WRITE_SECONDS: Final = 2.0
+"""A decision is not carried out later than that: by then another one is due, perhaps another leader's."""
 
 Done = Callable[[ScaleOrder, Scale], None]
 Failed = Callable[[ScaleOrder, KubeError], None]
@@ -54,26 +56,30 @@ class Applier:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _write(self, order: ScaleOrder) -> None:
-        namespace = order.key.namespace
         try:
-            if order.desired > order.current:
-                scale = await raise_scale(
-                    self._client, namespace, order.deployment, order.desired, order.max_scale, field_manager=FIELD_MANAGER
-                )
-            else:
-                # Only if it is still what the decision saw: an activator may have raised it in this very moment.
-                scale = await set_scale(
-                    self._client, namespace, order.deployment, order.desired, expected=order.current, field_manager=FIELD_MANAGER
-                )
+            async with asyncio.timeout(_WRITE_SECONDS):
+                scale = await self._set(order)
         except NotFoundError:
             return  # deleted; the watch will say so
+        except TimeoutError:
+            self._note_failure(order, KubeUnavailableError(0, "Timeout", f"no answer within {_WRITE_SECONDS:g} s"))
         except KubeError as error:
-            failures = self._failures.get(order.key, (0, 0.0))[0] + 1
-            self._failures[order.key] = (failures, self._clock() + _BACKOFF.wait_seconds(failures, random.random()))  # noqa: S311 - jitter
-            self._failed(order, error)
-            return
-        self._failures.pop(order.key, None)
-        self._done(order, scale)
+            self._note_failure(order, error)
+        else:
+            self._failures.pop(order.key, None)
+            self._done(order, scale)
+
+    async def _set(self, order: ScaleOrder) -> Scale:
+        namespace, name = order.key.namespace, order.deployment
+        if order.desired > order.current:
+            return await raise_scale(self._client, namespace, name, order.desired, order.max_scale, field_manager=FIELD_MANAGER)
+        # Only if it is still what the decision saw: an activator may have raised it in this very moment.
+        return await set_scale(self._client, namespace, name, order.desired, expected=order.current, field_manager=FIELD_MANAGER)
+
+    def _note_failure(self, order: ScaleOrder, error: KubeError) -> None:
+        failures = self._failures.get(order.key, (0, 0.0))[0] + 1
+        self._failures[order.key] = (failures, self._clock() + _BACKOFF.wait_seconds(failures, random.random()))  # noqa: S311 - jitter
+        self._failed(order, error)
 
 
 def scale_version(scale: Scale) -> int:

@@ -70,11 +70,10 @@ class Slots(Generic[Link]):
             return Finish(again=False, grant=None)
         if not self._queue:
             return Finish(again=True, grant=None)
+        # Also where it is the same link: only a GRANT tells an activator that the slot is kept for it, to be used or returned.
         first = self._queue.popleft()
-        if first == link:
-            return Finish(again=True, grant=None)
         self._reserve(first)
-        if link is not None and wants_more:
+        if link is not None and wants_more and first != link:
             self._enqueue(link)
         return Finish(again=False, grant=first)
 

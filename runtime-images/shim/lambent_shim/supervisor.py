@@ -339,7 +339,7 @@ class Supervisor:
         self.tally.count(reason, duration, usage.max_memory_used_mib)
         self.tally.running = len(self._running)
         link = invocation.link
-        finish = self.slots.finish(link, wants_more=invocation.waiting)
+        finish = self.slots.finish(link, wants_more=invocation.waiting and not invocation.cancelled)
         if link is not None:
             link.invocations.pop(invocation.identifier, None)
             flags = (wire.AGAIN if finish.again else 0) | (wire.FUNCTION_ERROR if reason else 0)
@@ -362,7 +362,7 @@ class Supervisor:
         if invocation in self._waiting:
             self._waiting.remove(invocation)
         invocation.stop_timer()
-        finish = self.slots.finish(invocation.link, wants_more=invocation.waiting)
+        finish = self.slots.finish(invocation.link, wants_more=False)
         link = invocation.link
         if link is not None:
             link.invocations.pop(invocation.identifier, None)

@@ -1,7 +1,8 @@
 """An activator as a process of its own, with functions from its arguments and nothing behind it that starts pods.
 
-`python -m tests.support.activator_process '{"functions": [...], "peers": N}'` prints `{"http": PORT, "links": PORT}` and serves until SIGTERM.
-Lines on stdin change it: `{"peers": [...]}`, `{"function": {...}}`. Each wish for pods is a line on stdout: `{"start": NAME, "replicas": N}`.
+`python -m tests.support.activator_process '{"functions": [...], "limits": {...}}'` prints `{"http": PORT, "links": PORT}` and serves until
+SIGTERM. Lines on stdin change it: `{"peers": [...]}`, `{"function": {...}}`. What it asks for and hears is a line on stdout each:
+`{"start": NAME, "replicas": N}`, `{"initialized": NAME, "outcome": …}`.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
-import logging
 import os
 import signal
 import sys
@@ -19,7 +19,17 @@ STOP_MARGIN_SECONDS = 5.0
 MAX_LINE_BYTES = 1 << 20
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
-_log = logging.getLogger("lambent.dev")
+_PR_SET_CHILD_SUBREAPER = 36
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def adopt_orphans() -> None:
+    """Run between fork and exec: the shim becomes the parent of orphans below it, as PID 1 is in a pod, from its very first child on.
+
+    The setting outlives exec (prctl(2), PR_SET_CHILD_SUBREAPER).
+    """
+    if _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 class ShimProcess:
@@ -97,6 +107,7 @@ async def start_shim(
         limit=MAX_LINE_BYTES,
         # Its own process group: Ctrl-C is for dev alone, which then stops its processes in good order.
         start_new_session=True,
+        preexec_fn=adopt_orphans,
     )
     return ShimProcess(revision, name, process, write)
 

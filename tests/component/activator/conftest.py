@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from lambent.dev.processes import adopt_orphans
+
 ROOT = Path(__file__).parents[3]
 HANDLERS = '''
 import json, os, time
@@ -63,7 +65,12 @@ def function(name: str = "hello", handler: str = "app.hello", **spec: Any) -> di
 class ActivatorProcess:
     def __init__(self, *functions: dict[str, Any], identity: str = "a", **options: Any) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.activator_process", json.dumps({"functions": functions, "identity": identity, **options})],
+            [
+                sys.executable,
+                "-m",
+                "tests.support.activator_process",
+                json.dumps({"functions": functions, "identity": identity, **options}),
+            ],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": f"{ROOT}/operator:{ROOT}"},
             stdin=subprocess.PIPE,
@@ -131,6 +138,7 @@ class ShimProcess:
             env={"PATH": os.environ["PATH"], "POD": pod, "LAMBENT_SHIM": json.dumps(configuration)},
             stdout=subprocess.DEVNULL,
             start_new_session=True,
+            preexec_fn=adopt_orphans,  # noqa: PLW1509 - one system call, as in lambent.dev
         )
 
     def kill(self) -> None:

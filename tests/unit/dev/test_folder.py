@@ -120,7 +120,9 @@ def test_a_changed_secret_makes_a_new_revision_and_a_changed_scale_does_not(tmp_
 def test_code_may_come_from_a_config_map(tmp_path: Path) -> None:
     code = "code: {configMap: {name: source, items: [{key: main, path: pkg/app.py}]}}"
     text = FUNCTION.replace("NAME", "f").replace('code: {inline: {app.py: "def handler(event, context): return 1"}}', code)
-    write(tmp_path, "f.yaml", f"{text}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: source}}\ndata: {{main: 'x = 1', other: y}}\n")
+    write(
+        tmp_path, "f.yaml", f"{text}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: source}}\ndata: {{main: 'x = 1', other: y}}\n"
+    )
     manifests = read_folder(tmp_path)
 
     assert build_revision(manifests.functions["default", "f"], manifests).files == {"pkg/app.py": b"x = 1"}
@@ -144,7 +146,8 @@ def test_what_dev_cannot_serve_is_named(tmp_path: Path, before: str, after: str,
 
 
 def test_the_console_says_how_to_call_what(tmp_path: Path) -> None:
-    trigger = "---\napiVersion: lambent.dev/v1alpha1\nkind: Trigger\nmetadata: {name: t}\nspec: {function: {name: f}, http: {host: a.example, path: /x}}\n"
+    spec = "{function: {name: f}, http: {host: a.example, path: /x}}"
+    trigger = f"---\napiVersion: lambent.dev/v1alpha1\nkind: Trigger\nmetadata: {{name: t}}\nspec: {spec}\n"
     write(tmp_path, "f.yaml", FUNCTION.replace("NAME", "f") + trigger)
 
     text = "\n".join(describe(read_folder(tmp_path), "0.0.0.0", 8080))

@@ -94,6 +94,7 @@ class _Link(WSListener):
         self.peers: list[dict[str, Any]] = []
         self.open: dict[int, list[Any]] = {}
         self.gone: set[int] = set()
+        self.busy: set[int] = set()
         self.frames: list[int] = []
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -137,8 +138,9 @@ class _Link(WSListener):
             number = wire.decode_part(data)[1]
             self.shim.cancelled.append(number)
             if self.open.pop(number, None) is not None:
-                self._finish(number, wants_more=False)
-            else:
+                again = self._finish(number, wants_more=False)
+                self.send(wire.encode_message(wire.RESULT, wire.LAST | (wire.AGAIN if again else 0), number, b"{}", b""))
+            elif number in self.busy:
                 self.gone.add(number)
         elif kind == wire.WANT:
             self._grant(self.shim.slots.want(self))
@@ -153,6 +155,7 @@ class _Link(WSListener):
     def _begin(self, number: int, flags: int) -> None:
         if flags & wire.LAST:
             first_flags, meta, chunks = self.open.pop(number)
+            self.busy.add(number)
             task = asyncio.get_running_loop().create_task(self._run(number, first_flags, meta, b"".join(chunks)))
             self.shim.tasks.add(task)
             task.add_done_callback(self.shim.tasks.discard)
@@ -166,8 +169,11 @@ class _Link(WSListener):
             outcome = await shim.script(payload, meta)
         finally:
             shim.running -= 1
+        self.busy.discard(number)
         again = self._finish(number, wants_more=bool(flags & wire.WAITING))
         if number in self.gone:
+            self.gone.remove(number)
+            self.send(wire.encode_message(wire.RESULT, wire.LAST | (wire.AGAIN if again else 0), number, b"{}", b""))
             return
         result = (wire.AGAIN if again else 0) | (wire.FUNCTION_ERROR if outcome.function_error else 0)
         encoded, body = json.dumps(outcome.meta).encode(), outcome.payload

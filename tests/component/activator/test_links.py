@@ -79,6 +79,11 @@ class Raw(WSListener):
             self.closed.set_result("")
 
 
+async def until(condition: Callable[[], Any]) -> None:
+    while not condition():  # noqa: ASYNC110 - the other side tells nobody in this process
+        await asyncio.sleep(0.001)
+
+
 async def dial(activator: Activator) -> tuple[WSTransport, Raw]:
     return await ws_connect(Raw, f"ws://127.0.0.1:{activator.link_port}/link", use_aiofastnet=False)
 
@@ -141,8 +146,7 @@ def test_a_frame_that_breaks_the_protocol_closes_the_link(frame: bytes, caplog: 
     async def scenario(activator: Activator, _: Surroundings) -> None:
         transport, raw = await dial(activator)
         transport.send(WSMsgType.BINARY, wire.encode_control(wire.HELLO, HELLO))
-        while not raw.received:
-            await asyncio.sleep(0.001)
+        await until(lambda: raw.received)
         transport.send(WSMsgType.BINARY, frame)
         assert await raw.closed
 
@@ -200,8 +204,7 @@ def test_cancelling_at_any_moment_leaks_no_slot() -> None:
                 task.cancel()
             done = await asyncio.gather(*tasks, return_exceptions=True)
             assert all(isinstance(each, Reply | asyncio.CancelledError) for each in done), done
-        while activator.admission.running:
-            await asyncio.sleep(0.005)
+        await until(lambda: not activator.admission.running)
         assert shim.most <= 2
         assert activator.admission.queued == 0
         assert isinstance(await activator.exchange.invoke(Invocation(KEY, b"{}", b"1")), Reply)
@@ -214,12 +217,10 @@ def test_a_link_that_breaks_in_the_middle_of_a_response_fails_its_invocation() -
     async def scenario(activator: Activator, _: Surroundings) -> None:
         transport, raw = await dial(activator)
         transport.send(WSMsgType.BINARY, wire.encode_control(wire.HELLO, HELLO))
-        while not raw.received:
-            await asyncio.sleep(0.001)
+        await until(lambda: raw.received)
         transport.send(WSMsgType.BINARY, wire.encode_control(wire.INIT, {"ok": True, "durationMs": 1}))
         asking = asyncio.get_running_loop().create_task(activator.exchange.invoke(Invocation(KEY, b"{}", b"{}")))
-        while len(raw.received) < 2:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(raw.received) > 1)
         _, number, _, _ = wire.decode_message(raw.received[1])
         transport.send(WSMsgType.BINARY, wire.encode_message(wire.RESULT, 0, number, b"{}", b"half"))
         transport.disconnect()

@@ -20,6 +20,7 @@ class Channel:
     def __init__(self, descriptor: int) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor)
         self._buffer = bytearray()
+        self._input = memoryview(bytearray(_READ_BYTES))
 
     def fileno(self) -> int:
         """The descriptor, for an event loop or to close."""
@@ -32,10 +33,11 @@ class Channel:
             frame = take_frame(buffer)
             if frame is not None:
                 return frame
-            data = self.socket.recv(_READ_BYTES)
-            if not data:
+            # A fresh buffer of this size for each read would cost more than the read.
+            size = self.socket.recv_into(self._input)
+            if not size:
                 raise ChannelClosedError
-            buffer += data
+            buffer += self._input[:size]
 
     def read_with_descriptors(self, count: int) -> tuple[frames.Frame, list[int]]:
         """The next frame (a FORK: always sent in one piece) and the descriptors sent with it."""

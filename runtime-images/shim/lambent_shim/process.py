@@ -13,7 +13,8 @@ from lambent_shim import frames
 from lambent_shim.lines import LineBuffer
 from lambent_shim.spawn import Ends
 
-_READ_BYTES: Final = 262_144
+_INPUT: Final = memoryview(bytearray(262_144))
+"""Read into by every channel in turn: a fresh buffer of this size for each read costs more than the read."""
 _OUTPUT_BYTES: Final = 65_536
 
 
@@ -89,17 +90,17 @@ class Process:
         if not self._open:
             return
         try:
-            data = self._socket.recv(_READ_BYTES)
+            size = self._socket.recv_into(_INPUT)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if not data:
+            size = 0
+        if not size:
             self._loop.remove_reader(self._socket.fileno())
             self._on_silent(self)
             return
         try:
-            found = self._frames.feed(data)
+            found = self._frames.feed(bytes(_INPUT[:size]))
         except frames.FrameError:
             self.kill("it wrote to the channel what is no frame")
             return
@@ -110,11 +111,11 @@ class Process:
         """Read all that is left in the channel of a process that has ended."""
         while self._open:
             try:
-                data = self._socket.recv(_READ_BYTES)
-                found = self._frames.feed(data)
+                size = self._socket.recv_into(_INPUT)
+                found = self._frames.feed(bytes(_INPUT[:size]))
             except (OSError, frames.FrameError):
                 return
-            if not data:
+            if not size:
                 return
             for frame in found:
                 self._on_frame(self, frame)

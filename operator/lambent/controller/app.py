@@ -39,7 +39,7 @@ COMPONENT: Final = "lambent-controller"
 FUNCTION: Final = "Function"
 TRIGGER: Final = "Trigger"
 RESYNC_SECONDS: Final = 1800.0
-"""Each Function is looked at again after this to one and a half times this, should an event have been missed."""
+"""Each Function and Trigger is looked at again after this to one and a half times this, should an event have been missed."""
 DEFINITIONS_SECONDS: Final = 2.0
 """How often definitions that are missing are looked for."""
 LOOK_SECONDS: Final = 0.25
@@ -95,15 +95,14 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
             # Whoever leads next begins with a look at everything.
             return None
         if key.kind == TRIGGER:
-            await triggers.reconcile(key.namespace, key.name)
-            return None
+            return _resync_seconds() if await triggers.reconcile(key.namespace, key.name) else None
         existed = functions.knows(key.namespace, key.name)
         again = await functions.reconcile(key.namespace, key.name)
         if existed != functions.knows(key.namespace, key.name):
             for name in index.calling((key.namespace, key.name)):
                 requeue_trigger(name)
         if again is None and functions.knows(key.namespace, key.name):
-            return RESYNC_SECONDS * random.uniform(1.0, 1.5)  # noqa: S311 - spreads the looks, no secret
+            return _resync_seconds()
         return again
 
     await wait_for_definitions(client)
@@ -148,6 +147,10 @@ def build_installation(settings: ControllerSettings) -> Installation:
         image_pull_policy=settings.image_pull_policy,
         cpu_request_percent=settings.cpu_request_percent,
     )
+
+
+def _resync_seconds() -> float:
+    return RESYNC_SECONDS * random.uniform(1.0, 1.5)  # noqa: S311 - spreads the looks over time, no secret
 
 
 def _now() -> datetime:

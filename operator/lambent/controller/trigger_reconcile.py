@@ -35,12 +35,12 @@ class TriggerReconciler:
         self._clock = clock
         self._requeue = requeue
 
-    async def reconcile(self, namespace: str, name: str) -> None:
-        """Bring the index and the status up to date."""
+    async def reconcile(self, namespace: str, name: str) -> bool:
+        """Bring the index and the status up to date; whether the Trigger is there."""
         body = await self._read(namespace, name)
         if body is None or body["metadata"].get("deletionTimestamp"):
             self._tell(self._index.drop((namespace, name)))
-            return
+            return False
         stored = body.get("status") or {}
         try:
             trigger = parse_trigger(body)
@@ -48,13 +48,14 @@ class TriggerReconciler:
             self._tell(self._index.drop((namespace, name)))
             plan = decide_invalid_trigger(self._clock(), int(body["metadata"].get("generation") or 0), stored, str(error))
             await self._carry_out(body, plan)
-            return
+            return True
         claim = claim_of(trigger)
         if not self._index.has_same(claim):
             self._tell(self._index.put(claim))
         function = await read_function(self._client, namespace, trigger.spec.function)
         observed = ObservedTrigger(trigger, stored, function is not None, await self._find_older(claim))
         await self._carry_out(body, decide_trigger(self._clock(), observed))
+        return True
 
     async def _find_older(self, claim: Claim) -> Claim | None:
         """The older Trigger on the route, looked at again: the event of its end may have been missed."""

@@ -210,8 +210,10 @@ class World:
                 self.start(pod, wire, rest[0], work, wants_more)
         elif kind == "cancel":
             if rest[0] in wire.partial:
-                _, wants_more = wire.partial.pop(rest[0])
-                self.free(pod, wire, rest[0], wants_more)
+                del wire.partial[rest[0]]
+                self.free(pod, wire, rest[0], False)
+            # One that runs is finished for nobody: whether more wait has been overtaken.
+            pod.running = [(w, n, work, more and (w, n) != (wire, rest[0])) for w, n, work, more in pod.running]
         elif kind == "want":
             self.grant(pod.slots.want(wire) if not pod.draining else [])
         elif kind == "return":
@@ -264,8 +266,8 @@ class World:
         del self.wires[wire.activator, wire.number]
         wire.pod.links.remove(wire)
         self.grant(wire.pod.slots.close(wire))
-        for _, (_, wants_more) in sorted(wire.partial.items()):
-            self.free(wire.pod, None, 0, wants_more)
+        for _ in wire.partial:
+            self.free(wire.pod, None, 0, False)
         wire.partial.clear()
         self.do(wire.activator, self.activators[wire.activator].close_link(wire.number, self.now))
 

@@ -52,7 +52,7 @@ class Admission:
         queue = self._queues.get(invocation.function)
         if queue is None or queue.rules is None:
             return self._refuse(invocation, not_found(invocation.function))
-        if queue.rules.blocked is not None:
+        if queue.rules.blocked is not None and not queue.may_initialise_again(now):
             return self._refuse(invocation, queue.rules.blocked)
         if queue.waiting:
             full = self._full(queue, len(invocation.payload))

@@ -48,6 +48,7 @@ class FunctionQueue:
         self._shelf = Shelf()
         self._requested = 0
         self._requested_at = 0.0
+        self._try_again_at = 0.0
 
     @property
     def empty(self) -> bool:
@@ -74,6 +75,16 @@ class FunctionQueue:
             # Whoever waits after it finds every shim told already.
             self._want(out)
         self.plan_start(now, out)
+
+    def may_initialise_again(self, now: float) -> bool:
+        """Whether this invocation may try a pod that failed to initialise, although the function has never served.
+
+        As on Lambda, where each invocation repeats a failed initialisation; but only one in a while, so that others are answered at once.
+        """
+        if now < self._try_again_at or not any(link.usable for link in self.links.values()):
+            return False
+        self._try_again_at = now + self._limits.initialise_again_seconds
+        return True
 
     def cancel(self, invocation: Invocation, now: float, out: list[Action]) -> None:
         """The caller is gone. A handler that may have started runs on and holds its slot."""
@@ -142,25 +153,16 @@ class FunctionQueue:
             invocation.state = State.DONE
             self.meter.change(-1, now)
             if invocation.wants_more and not again:
-                link.await_grant()
+                link.wanting = True
         else:
             # Of one that was cancelled before its last byte had left, the credit was taken back then.
             held = self._end_ghost(link, number, now)
-            if not again:
-                # It may have been sent with WAITING.
-                link.owed = link.last_number
         if again:
+            # Nobody waits there: if we believed we did, the shim has not heard of it yet, or has answered by a GRANT that is on its way.
             link.wanting = False
             if held:
                 link.add_credit(1)
-        used = self._settle(link, now, out)
-        if again and link.owed is not None:
-            # It may be ours because our link waited first, and then others may wait behind it. (Or the shim had not yet heard that we
-            # wait; it has if it answers what was sent after that.)
-            if not used:
-                out.append(Return(link.number, 1))
-            if number > link.owed:
-                link.owed = None
+        self._settle(link, now, out)
         return invocation
 
     def bounce(self, link: Link, number: int, now: float, out: list[Action]) -> None:
@@ -172,12 +174,11 @@ class FunctionQueue:
             invocation.bounces += 1
             self._requeue(invocation)
         link.credit = 0
-        link.await_grant()
+        link.wanting = True
         self._settle(link, now, out)
 
     def grant(self, link: Link, count: int, now: float, out: list[Action]) -> None:
         """Slots are kept for us: use them or give them back."""
-        # It may still have a place: our last frame may have reached the shim after it granted.
         link.wanting = False
         link.add_credit(count)
         used = self._settle(link, now, out)
@@ -285,7 +286,7 @@ class FunctionQueue:
     def _want(self, out: list[Action]) -> None:
         for link in self.links.values():
             if not link.wanting and len(link.in_flight) < link.slots and not link.credit and (link.healthy if self.ready else link.usable):
-                link.await_grant()
+                link.wanting = True
                 out.append(Want(link.number))
 
     def plan_start(self, now: float, out: list[Action]) -> None:

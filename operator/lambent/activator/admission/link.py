@@ -23,7 +23,6 @@ class Link:
         "last_number",
         "level",
         "number",
-        "owed",
         "rank",
         "revision",
         "slots",
@@ -42,8 +41,6 @@ class Link:
         self.draining = False
         self.wanting = False
         """Whether it surely has a place in its shim's queue of waiting links, or will have when our last frame has arrived."""
-        self.owed: int | None = None
-        """Set while it may have such a place: the last id given out when it last got one. See `FunctionQueue.result`."""
         self.rank: int | None = None
         """Preference by revision, 0 first; None: not to be used."""
         self.in_flight: dict[int, Invocation] = {}
@@ -80,11 +77,6 @@ class Link:
             if number not in self.in_flight and number not in self.ghosts:
                 self.last_number = number
                 return number
-
-    def await_grant(self) -> None:
-        """It gets a place in its shim's queue."""
-        self.wanting = True
-        self.owed = self.last_number
 
     def add_credit(self, count: int) -> None:
         """More slots are free; never believed beyond all those that no answer is awaited from."""

@@ -58,6 +58,8 @@ class Limits:
     """Where pods are ready, how long the oldest invocation waits before the activator asks for more of them by itself."""
     start_retry_seconds: float = 1.0
     """When a raised scale has brought no pod, how long until it is asked for again."""
+    initialise_again_seconds: float = 5.0
+    """Of a function that has never initialised, how often an invocation may try it again in a pod that is there."""
     answer_grace_seconds: float = 15.0
     """How long after a function's timeout its shim may still answer before it counts as broken."""
 

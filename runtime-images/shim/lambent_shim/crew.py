@@ -44,6 +44,9 @@ class CrewEvents(Protocol):
     def crew_lost(self, process: Process, status: int) -> None:
         """A worker has ended, with this wait status."""
 
+    def crew_start_failed(self, error: failures.InitError) -> None:
+        """A worker that imports the handler itself could not."""
+
     def crew_gone(self, process: Process) -> None:
         """A process has been buried."""
 
@@ -74,7 +77,6 @@ class Crew:
         self._candidate: Process | None = None
         """Imports the handler, to become the template or the first worker."""
         self._candidate_at = 0.0
-        self._candidate_error: failures.InitError | None = None
         self._init_timer: asyncio.TimerHandle | None = None
         self._starting: set[Process] = set()
         self._processes: set[Process] = set()
@@ -110,7 +112,6 @@ class Crew:
 
     def adopt_candidate(self, ends: Ends) -> None:
         """Take over the process that imports the handler, just ordered."""
-        self._candidate_error = None
         self._candidate = self._watch(ends)
         self._candidate_at = self._loop.time()
         self._init_timer = self._loop.call_later(self._init_limit_seconds, self._stop_candidate)
@@ -131,7 +132,7 @@ class Crew:
 
     def _stop_candidate(self) -> None:
         if self._candidate is not None:
-            self._candidate_error = failures.init_failure(failures.time_out(self._init_limit_seconds))
+            self._candidate.init_error = failures.init_failure(failures.time_out(self._init_limit_seconds))
             self._kill(self._candidate, "it took too long to initialise")
 
     # Staffing
@@ -152,7 +153,14 @@ class Crew:
             ends = self._order(self._prepared if self._whole else self._template, prepare=False)
             if ends is None:
                 return
-            self._starting.add(self._watch(ends))
+            process = self._watch(ends)
+            self._starting.add(process)
+            if self._whole:
+                self._loop.call_later(self._init_limit_seconds, self._stop_starting, process)
+
+    def _stop_starting(self, process: Process) -> None:
+        if process in self._starting:
+            self._kill(process, "it took too long to initialise")
 
     def _order(self, source: Process | None, *, prepare: bool) -> Ends | None:
         if source is None:
@@ -209,8 +217,8 @@ class Crew:
             self._claim(process, frame.value)
         elif frame.kind == frames.READY:
             self._on_ready(process, frame)
-        elif frame.kind == frames.INIT_FAILED and process is self._candidate:
-            self._candidate_error = failures.parse_init_error(frame.payload)
+        elif frame.kind == frames.INIT_FAILED:
+            process.init_error = failures.parse_init_error(frame.payload)
 
     def _claim(self, process: Process, pid: int) -> None:
         process.pid = pid
@@ -310,7 +318,7 @@ class Crew:
         was_starting = process in self._starting
         self._retire(process)
         if process is self._candidate:
-            self._bury_candidate(status)
+            self._bury_candidate(process, status)
         elif process is self._prepared:
             self._prepared = None
             if not self._closing:
@@ -321,16 +329,19 @@ class Crew:
                 self.initialise()
         elif not self._closing:
             if was_starting:
+                if self._whole and process.pid:
+                    ended = failures.init_failure(failures.explain_exit(status, out_of_memory=False))
+                    self._events.crew_start_failed(process.init_error or ended)
                 self._loop.call_later(_FORK_RETRY_SECONDS, self._events.crew_lost, process, status)
             else:
                 self._events.crew_lost(process, status)
         self._events.crew_gone(process)
         process.close()
 
-    def _bury_candidate(self, status: int) -> None:
+    def _bury_candidate(self, process: Process, status: int) -> None:
         self._candidate = None
         self._cancel_init_timer()
-        error = self._candidate_error or failures.init_failure(failures.explain_exit(status, out_of_memory=False))
+        error = process.init_error or failures.init_failure(failures.explain_exit(status, out_of_memory=False))
         if not self._closing:
             self._events.crew_init_failed(error, (self._loop.time() - self._candidate_at) * 1000)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lambent_shim import frames
+from lambent_shim.failures import InitError
 from lambent_shim.lines import LineBuffer
 from lambent_shim.spawn import Ends
 
@@ -36,6 +37,8 @@ class Process:
         """0 until STARTED says it."""
         self.doomed: str = ""
         """Why the shim has killed it; its end is no news then."""
+        self.init_error: InitError | None = None
+        """What it said of its initialisation."""
         self._loop = loop
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, ends.channel)
         self._socket.setblocking(False)

@@ -31,6 +31,8 @@ MAX_EVENT_BYTES: Final = 7 << 20
 ABANDON_GRACE_SECONDS: Final = 0.5
 """How long a coroutine may take to end after its cancellation before its worker is killed."""
 
+_NEAR_LIMIT: Final = 0.9
+
 
 class Supervisor:
     """Everything of one pod; implements the events of links and crew."""
@@ -271,7 +273,9 @@ class Supervisor:
 
     def crew_lost(self, process: Process, status: int) -> None:
         """A worker has ended: so have its invocations."""
-        out_of_memory = process.doomed == failures.OUT_OF_MEMORY
+        # A kill near the limit that is not the shim's own was the kernel's.
+        near_limit = self.watch.peak_kib(process) > self.configuration.memory_mib * 1024 * _NEAR_LIMIT
+        out_of_memory = process.doomed == failures.OUT_OF_MEMORY or (not process.doomed and near_limit)
         ended = failures.explain_exit(status, out_of_memory=out_of_memory)
         for invocation in [each for each in self._running.values() if each.process is process]:
             timed_out = invocation.timed_out
@@ -398,8 +402,17 @@ class Supervisor:
         waiting = list(self._waiting)
         self._waiting.clear()
         for invocation in waiting:
-            payload, reason = error.encode(invocation.request_id)
-            self._finish(invocation, payload, reason, status="failure", error_type=error.error_type)
+            self._fail_to_start(invocation, error)
+
+    def crew_start_failed(self, error: InitError) -> None:
+        """One worker less than hoped for: so is one of those that wait."""
+        self._log.init_failure(error)
+        if self._waiting:
+            self._fail_to_start(self._waiting.popleft(), error)
+
+    def _fail_to_start(self, invocation: Invocation, error: InitError) -> None:
+        payload, reason = error.encode(invocation.request_id)
+        self._finish(invocation, payload, reason, status="failure", error_type=error.error_type)
 
     def _tell_init(self, outcome: dict[str, Any]) -> None:
         same = self.init is not None and all(self.init[key] == outcome[key] for key in ("ok", "errorType", "errorMessage"))

@@ -184,3 +184,20 @@ def test_what_cannot_be_forked_serves_itself_and_the_others_import_for_themselve
             assert (await link.call({})).json != first.json
 
     asyncio.run(run())
+
+
+def test_a_worker_that_cannot_import_the_handler_again_answers_with_its_error(tmp_path: Path) -> None:
+    marker = tmp_path / "imported"
+    code = (
+        f"import os, socket\nif os.path.exists({str(marker)!r}):\n    raise ValueError('only once')\nopen({str(marker)!r}, 'w')\n"
+        "connection = socket.socketpair()\n\ndef handler(event, context):\n    os._exit(1)\n"
+    )
+
+    async def run() -> None:
+        async with linked_shim(tmp_path, code) as (link, _):
+            assert (await link.call({})).meta["reason"] == "Function.Exit"
+            failed = await link.call({})
+            assert failed.json["errorMessage"] == "only once"
+            assert failed.meta["reason"] == "Function.InitError"
+
+    asyncio.run(run())

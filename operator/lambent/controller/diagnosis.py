@@ -94,4 +94,5 @@ def _word_crash(pod: PodView) -> str:
 def _without_counts(message: str) -> str:
     text = re.sub(r"^\d+/\d+ nodes are available: ", "", message)
     text = re.sub(r"(^|, )\d+ ", r"\1", text)
-    return text.split(" preemption: ")[0].strip()
+    # What the scheduler would have to remove from a node to make room comes last, and is nothing to a function's user.
+    return re.split(r" (?:no new claims to deallocate|preemption: )", text)[0].strip()

@@ -33,7 +33,7 @@ class ControllerApi:
         self._called("GET", path)
         return copy.deepcopy(self._found(path))
 
-    async def list(self, path: str, *, label_selector: str = "") -> Json:
+    async def list(self, path: str, *, label_selector: str = "", limit: int = 0) -> Json:
         self._called("LIST", path)
         key, _, value = label_selector.partition("=")
         inside = [body for name, body in self.objects.items() if name.rpartition("/")[0] == path]
@@ -56,6 +56,8 @@ class ControllerApi:
         expected = body.get("metadata", {}).get("resourceVersion")
         if expected is not None and expected != found["metadata"]["resourceVersion"]:
             raise ConflictError(409, "Conflict", "the object has been modified", path)
+        if "status" not in body:
+            return self.put(target, {**found, **body})
         status = {**(found.get("status") or {}), **body["status"]}
         return self.put(target, {**found, "status": {key: value for key, value in status.items() if value is not None}})
 

@@ -37,6 +37,8 @@ class Situation:
     """`initialScale` 1 or more."""
     initialization: Initialization | None
     """Of the latest revision; None where it was not reported yet."""
+    probe_passed: bool
+    """Whether a pod of the latest revision, the candidate too, is ready: its shim says so only once the handler is imported."""
     latest_pod_ready: bool
     """Whether a pod of the Deployment runs the latest revision and is ready."""
     problem: Problem | None
@@ -66,7 +68,9 @@ def decide_rollout(situation: Situation) -> Rollout:
     latest, template = situation.latest, situation.template
     serving = _find_serving(situation)
     outcome = situation.initialization
-    proved = serving == latest or not situation.prove_first or (outcome is not None and outcome.succeeded)
+    # A report may be lost while activators are replaced; the kubelet's probe then tells the same, a little later.
+    initialized = situation.probe_passed or (outcome is not None and outcome.succeeded)
+    proved = serving == latest or not situation.prove_first or initialized
     apply_template = proved or not serving or template is None or template == latest
     if proved:
         return Rollout(

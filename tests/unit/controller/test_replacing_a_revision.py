@@ -110,6 +110,17 @@ def test_an_initialisation_that_succeeds_when_repeated_counts() -> None:
     assert world.template_revision == world.status["latestRevision"]
 
 
+def test_a_candidate_that_is_ready_counts_where_its_report_was_lost() -> None:
+    world = a_serving_world()
+    world.write_code("v2")
+    world.settle()
+    world.objects["Pod", world.candidates[0]]["status"] = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+
+    world.settle()
+
+    assert world.template_revision == world.status["readyRevision"] == world.status["latestRevision"]
+
+
 def test_going_back_to_what_serves_needs_no_proof() -> None:
     world = a_serving_world()
     good = world.template_revision

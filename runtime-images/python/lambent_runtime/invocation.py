@@ -85,7 +85,7 @@ class Invocation:
         if len(payload) > frames.MAX_RESULT_BYTES:
             flags = frames.FAILED | frames.TOO_LARGE
             text = f"Response payload size exceeded maximum allowed payload size ({frames.MAX_RESULT_BYTES} bytes)."
-            payload = json.dumps({"errorType": RESPONSE_TOO_LARGE, "errorMessage": text}).encode()
+            payload = json.dumps({"errorType": RESPONSE_TOO_LARGE, "errorMessage": text}, separators=(",", ":")).encode()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return frames.encode(frames.RESULT, self.number, payload, flags=flags, value=peak)
 

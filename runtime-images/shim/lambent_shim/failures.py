@@ -62,7 +62,8 @@ class Failure(NamedTuple):
 
     def encode(self, request_id: str) -> bytes:
         """The error's JSON for the caller."""
-        return json.dumps({"errorType": self.error_type, "errorMessage": f"RequestId: {request_id} Error: {self.message}"}).encode()
+        fields = {"errorType": self.error_type, "errorMessage": f"RequestId: {request_id} Error: {self.message}"}
+        return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def explain_exit(status: int, *, out_of_memory: bool) -> Failure:

@@ -32,6 +32,7 @@ class Invocation:
         "timed_out",
         "timer",
         "waiting",
+        "whole",
     )
 
     def __init__(self, link: Link, flags: int, identifier: int, meta: bytes, payload: bytes) -> None:
@@ -51,6 +52,8 @@ class Invocation:
         """Monotonic seconds when the event went to the process, or its limit began to count."""
         self.timer: asyncio.TimerHandle | None = None
         self.cancelled = False
+        self.whole = False
+        """All of its event is here."""
         self.timed_out = False
         """Its coroutine has been told to end."""
 

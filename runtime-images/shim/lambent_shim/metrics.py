@@ -17,8 +17,9 @@ _OUTCOMES = {"": "success", "Function": "function_error", "Caller": "caller_erro
 class PodCollector(Collector):
     """Turns the tally into metric families."""
 
-    def __init__(self, tally: Tally, labels: dict[str, str]) -> None:
+    def __init__(self, tally: Tally, bounced: int, labels: dict[str, str]) -> None:
         self._tally = tally
+        self._bounced = bounced
         self._labels = labels
 
     def collect(self) -> Iterator[Metric]:
@@ -49,7 +50,7 @@ class PodCollector(Collector):
             gauge.add_metric(values, value)
             yield gauge
         bounced = CounterMetricFamily("lambent_shim_bounced", "Invocations sent here that met no free slot", labels=names)
-        bounced.add_metric(values, tally.bounced)
+        bounced.add_metric(values, self._bounced)
         yield bounced
         initialisations = CounterMetricFamily("lambent_shim_initialisations", "Imports of the handler", labels=[*names, "outcome"])
         for succeeded, count in sorted(tally.initialisations.items()):
@@ -57,8 +58,8 @@ class PodCollector(Collector):
         yield initialisations
 
 
-def render(tally: Tally, labels: dict[str, str]) -> tuple[bytes, str]:
+def render(tally: Tally, bounced: int, labels: dict[str, str]) -> tuple[bytes, str]:
     """(text, content type) of one scrape."""
     registry = CollectorRegistry()
-    registry.register(PodCollector(tally, labels))
+    registry.register(PodCollector(tally, bounced, labels))
     return generate_latest(registry), CONTENT_TYPE_LATEST

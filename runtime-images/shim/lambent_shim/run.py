@@ -15,6 +15,7 @@ from lambent_shim import subreaper
 from lambent_shim.boot import Started
 from lambent_shim.crew import Crew
 from lambent_shim.dialer import Dialer
+from lambent_shim.links import Links
 from lambent_shim.logstream import LogStream
 from lambent_shim.podlog import PodLog
 from lambent_shim.report import PlatformLines
@@ -52,8 +53,8 @@ async def _live(started: Started, loop: asyncio.AbstractEventLoop) -> None:
     platform = PlatformLines(as_json=as_json, system_level=configuration.system_level, version=configuration.version, runtime=runtime)
     stream = LogStream(loop, sys.stdout.fileno())
     log = PodLog(stream.write, platform, as_json=as_json)
-    supervisor = Supervisor(configuration, loop, log, read_token=lambda: _read_token(configuration.token_file))
-    supervisor.phases["startedAt"] = round(started.started_at * 1000, 3)
+    links = Links(configuration, started_at=started.started_at, read_token=lambda: _read_token(configuration.token_file))
+    supervisor = links.runner = Supervisor(configuration, loop, log, links)
 
     def respawn() -> tuple[int, Ends]:
         return spawn_prepared(configuration.python, configuration.runtime_dir, configuration.layers_dir, started.environment)
@@ -80,9 +81,9 @@ async def _live(started: Started, loop: asyncio.AbstractEventLoop) -> None:
     crew.adopt_prepared(started.prepared_pid, started.prepared)
     crew.adopt_candidate(started.candidate)
     crew.reap()
-    dialer = Dialer(supervisor, configuration.activators, log.note)
-    supervisor.on_peers = dialer.set_peers
-    supervisor.on_link_closed = dialer.forget
+    dialer = Dialer(links, configuration.activators, log.note)
+    links.on_peers = dialer.set_peers
+    links.on_closed = dialer.forget
     dialer.start()
     status = (
         await serve_status(configuration.status_port, supervisor.why_not_ready, _metrics_of(supervisor))
@@ -103,7 +104,7 @@ def _metrics_of(supervisor: Supervisor) -> Callable[[], tuple[bytes, str]]:
     def render() -> tuple[bytes, str]:
         from lambent_shim import metrics  # noqa: PLC0415 - prometheus-client is for the first scrape to load
 
-        return metrics.render(supervisor.tally, labels)
+        return metrics.render(supervisor.tally, supervisor.links.bounced, labels)
 
     return render
 
@@ -120,14 +121,15 @@ def _read_token(path: str) -> str:
 async def _leave(supervisor: Supervisor, dialer: Dialer) -> None:
     """DRAINING, what runs, then the processes."""
     changed = asyncio.Event()
-    supervisor.on_change = changed.set
-    supervisor.drain()
-    asyncio.get_running_loop().call_later(_PONG_SECONDS, _give_up_on_pongs, supervisor)
-    while not supervisor.quiet:
+    links = supervisor.links
+    links.on_change = changed.set
+    links.drain()
+    asyncio.get_running_loop().call_later(_PONG_SECONDS, _give_up_on_pongs, links)
+    while not links.quiet:
         changed.clear()
         await changed.wait()
     await dialer.close()
-    for link in list(supervisor.links):
+    for link in list(links.open):
         link.disconnect()
     crew = supervisor.crew
     crew.terminate(signal.SIGTERM)
@@ -139,6 +141,6 @@ async def _leave(supervisor: Supervisor, dialer: Dialer) -> None:
     crew.reap()
 
 
-def _give_up_on_pongs(supervisor: Supervisor) -> None:
-    supervisor.drained |= supervisor.links
-    supervisor.on_change()
+def _give_up_on_pongs(links: Links) -> None:
+    links.drained |= links.open
+    links.on_change()

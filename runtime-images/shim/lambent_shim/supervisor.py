@@ -1,6 +1,6 @@
-"""The shim's core: takes invocations from links, gives them to workers, answers, and keeps both sides' books.
+"""Runs invocations: gives them to workers, watches their time and memory, says what came of them.
 
-State changes are synchronous; nothing here awaits. Slots are `slots`' business, processes `crew`'s, sockets `link`'s.
+State changes are synchronous; nothing here awaits. Slots and links are `links`' business, processes `crew`'s.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import json
 import time
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from lambent_shim import failures, frames, wire
@@ -18,16 +17,13 @@ from lambent_shim.configuration import Configuration
 from lambent_shim.crew import Crew
 from lambent_shim.failures import Failure, InitError
 from lambent_shim.invocation import Invocation
-from lambent_shim.link import Link
+from lambent_shim.links import Links
 from lambent_shim.podlog import PodLog
 from lambent_shim.process import Process
 from lambent_shim.report import Usage
-from lambent_shim.slots import Slots
 from lambent_shim.tally import Tally
 from lambent_shim.watch import MemoryWatch
 
-MAX_EVENT_BYTES: Final = 7 << 20
-"""The activator refuses what is over AWS's limit with a clear error; this only bounds the shim's memory."""
 ABANDON_GRACE_SECONDS: Final = 0.5
 """How long a coroutine may take to end after its cancellation before its worker is killed."""
 
@@ -35,29 +31,18 @@ _NEAR_LIMIT: Final = 0.9
 
 
 class Supervisor:
-    """Everything of one pod; implements the events of links and crew."""
+    """The pod's invocations; implements links.Runner and crew.CrewEvents."""
 
-    def __init__(
-        self, configuration: Configuration, loop: asyncio.AbstractEventLoop, log: PodLog, *, read_token: Callable[[], str]
-    ) -> None:
-        self.slots: Slots[Link] = Slots(configuration.concurrency)
+    def __init__(self, configuration: Configuration, loop: asyncio.AbstractEventLoop, log: PodLog, links: Links) -> None:
+        self.configuration = configuration
         self.tally = Tally()
-        self.links: set[Link] = set()
-        self.phases: dict[str, float] = {}
+        self.links = links
         self.init: dict[str, Any] | None = None
         """INIT's object, once an initialisation has ended."""
-        self.draining = False
         self.crew: Crew
-        self.on_peers: Callable[[Link, list[str]], None] = lambda _link, _peers: None
-        self.on_link_closed: Callable[[Link], None] = lambda _link: None
-        self.on_change: Callable[[], None] = lambda: None
-        """Called when an invocation or a link has ended, or a pong came, for whoever waits until all is quiet."""
-        self.drained: set[Link] = set()
-        """Links whose activator is known to have read DRAINING."""
-        self.configuration = configuration
+        self.watch: MemoryWatch
         self._loop = loop
         self._log = log
-        self._read_token = read_token
         self._limit = configuration.timeout_seconds
         self._running: dict[int, Invocation] = {}
         self._waiting: deque[Invocation] = deque()
@@ -65,137 +50,31 @@ class Supervisor:
         self._init_ms: float | None = None
         self._peaks: dict[Process, int] = {}
         """Peak memory in KiB, as the processes said with their last results."""
-        self.watch: MemoryWatch
-
-    @property
-    def ready(self) -> bool:
-        """Whether an invocation sent now would be served."""
-        return self.why_not_ready() == ""
 
     def why_not_ready(self) -> str:
-        """What is missing; empty when ready."""
-        if self.draining:
+        """What an invocation sent now would miss; empty when it would be served."""
+        if self.links.draining:
             return "draining"
         if self.init is None:
             return "initialising"
         if not self.init["ok"]:
             return f"initialisation failed: {self.init['errorType']}"
-        if not any(link.activator for link in self.links):
-            return "no activator has welcomed this pod"
-        return ""
-
-    # Links
-
-    def link_opened(self, link: Link) -> None:
-        """Say HELLO."""
-        self.links.add(link)
-        self.phases.setdefault("helloMs", self._since_start())
-        configuration = self.configuration
-        hello = {
-            "protocol": wire.PROTOCOL,
-            "token": self._read_token(),
-            "namespace": configuration.namespace,
-            "function": configuration.function,
-            "revision": configuration.revision,
-            "pod": configuration.pod,
-            "slots": configuration.concurrency,
-            "draining": self.draining,
-            "phases": self.phases,
-        }
-        link.send(wire.encode_control(wire.HELLO, hello))
-
-    def _since_start(self) -> float:
-        return round(time.time() * 1000 - self.phases.get("startedAt", time.time() * 1000), 3)
-
-    def link_welcomed(self, link: Link, fields: Mapping[str, Any]) -> None:
-        """WELCOME or PEERS: learn of other activators, tell the outcome of the initialisation."""
-        first = not link.activator
-        if first:
-            link.activator = str(fields.get("activator") or link.address)
-            self.phases.setdefault("welcomeMs", self._since_start())
-            if self.init is not None:
-                link.send(wire.encode_control(wire.INIT, self.init))
-            if self.draining:
-                self._say_draining(link)
-        peers = fields.get("peers")
-        if isinstance(peers, list):
-            self.on_peers(link, [str(peer) for peer in peers])
-        self.on_change()
-
-    def link_closed(self, link: Link) -> None:
-        """Forget what has not started; what runs runs on, for nobody."""
-        self.links.discard(link)
-        self.drained.discard(link)
-        self._grant_all(self.slots.close(link))
-        for invocation in list(link.invocations.values()):
-            invocation.link = None
-            if invocation.process is None:
-                self._forget(invocation)
-        link.invocations.clear()
-        self.on_link_closed(link)
-        self.on_change()
-
-    def link_invoke(self, link: Link, flags: int, identifier: int, meta: bytes, payload: bytes) -> None:
-        """INVOKE: take a slot or bounce."""
-        if identifier in link.invocations:
-            raise wire.FrameError(f"id {identifier} is in use")
-        try:
-            invocation = Invocation(link, flags, identifier, meta, payload)
-        except (ValueError, KeyError, TypeError) as error:
-            raise wire.FrameError(f"meta of INVOKE: {error!r}") from None
-        if not self.slots.take(link):
-            self.tally.bounced += 1
-            link.send(wire.encode_part(wire.BOUNCE, 0, identifier))
-            return
-        link.invocations[identifier] = invocation
-        if flags & wire.LAST:
-            self._begin(invocation)
-
-    def link_body(self, link: Link, flags: int, identifier: int, chunk: bytes) -> None:
-        """BODY of an invocation that was taken; of another it is nothing (bounced or cancelled meanwhile)."""
-        invocation: Invocation | None = link.invocations.get(identifier)
-        if invocation is None or invocation.process is not None or invocation in self._waiting:
-            return
-        invocation.chunks.append(chunk)
-        invocation.size += len(chunk)
-        if invocation.size > MAX_EVENT_BYTES:
-            text = f"event is over {MAX_EVENT_BYTES} bytes"
-            self._finish(
-                invocation, Failure(failures.TOO_LARGE, "RequestTooLargeException", text).encode(invocation.request_id), failures.TOO_LARGE
-            )
-        elif flags & wire.LAST:
-            self._begin(invocation)
-
-    def link_cancel(self, link: Link, identifier: int) -> None:
-        """CANCEL: forget it if its handler has not started, else let it run and answer with nothing."""
-        invocation: Invocation | None = link.invocations.get(identifier)
-        if invocation is None:
-            return
-        invocation.cancelled = True
-        if invocation.process is None:
-            self._forget(invocation)
-
-    def link_want(self, link: Link) -> None:
-        """WANT."""
-        if not self.draining:
-            self._grant_all(self.slots.want(link))
-
-    def link_return(self, link: Link, count: int) -> None:
-        """RETURN."""
-        self._grant_all(self.slots.give_back(link, count))
-
-    def link_pong(self, link: Link) -> None:
-        """The activator has read DRAINING, and all it had sent before has arrived."""
-        self.drained.add(link)
-        self.on_change()
-
-    def _grant_all(self, links: list[Link]) -> None:
-        for link in links:
-            link.send(wire.encode_count(wire.GRANT, 1))
+        return "" if self.links.welcomed else "no activator has welcomed this pod"
 
     # Invocations
 
-    def _begin(self, invocation: Invocation) -> None:
+    def withdraw(self, invocation: Invocation) -> None:
+        """Its caller or its link is gone before a worker had it."""
+        if invocation in self._waiting:
+            self._waiting.remove(invocation)
+        invocation.stop_timer()
+
+    def refuse_too_large(self, invocation: Invocation, limit: int) -> None:
+        """Its event is over the limit."""
+        failure = Failure(failures.TOO_LARGE, "RequestTooLargeException", f"event is over {limit} bytes")
+        self._finish(invocation, failure.encode(invocation.request_id), failures.TOO_LARGE)
+
+    def begin(self, invocation: Invocation) -> None:
         """All of the event is here."""
         if self.init is not None and not self.init["ok"]:
             # As on Lambda: the initialisation is repeated for the invocation, within its timeout.
@@ -342,39 +221,13 @@ class Supervisor:
             self._log.end(invocation.request_id, usage, invocation.tail, status or ("error" if reason else "success"), error_type)
         self.tally.count(reason, duration, usage.max_memory_used_mib)
         self.tally.running = len(self._running)
-        link = invocation.link
-        finish = self.slots.finish(link, wants_more=invocation.waiting and not invocation.cancelled)
-        if link is not None:
-            link.invocations.pop(invocation.identifier, None)
-            flags = (wire.AGAIN if finish.again else 0) | (wire.FUNCTION_ERROR if reason else 0)
-            if invocation.cancelled:
-                link.send_result(invocation.identifier, flags & wire.AGAIN, b"{}", b"")
-            else:
-                link.send_result(invocation.identifier, flags, _encode_meta(usage, reason, invocation), payload)
-        if finish.grant is not None:
-            finish.grant.send(wire.encode_count(wire.GRANT, 1))
-        if self.draining:
-            self.on_change()
+        flags = wire.FUNCTION_ERROR if reason else 0
+        self.links.answer(invocation, flags, _encode_meta(usage, reason, invocation), payload)
 
     def _peak_mib(self, process: Process) -> int:
         """As Lambda's REPORT, never over what the function may use."""
         peak_kib = max(self._peaks.get(process, 0), self.watch.peak_kib(process))
         return min(self.configuration.memory_mib, (peak_kib + 1023) // 1024)
-
-    def _forget(self, invocation: Invocation) -> None:
-        """It has not started and will not; whoever still listens learns that its slot is free."""
-        if invocation in self._waiting:
-            self._waiting.remove(invocation)
-        invocation.stop_timer()
-        finish = self.slots.finish(invocation.link, wants_more=False)
-        link = invocation.link
-        if link is not None:
-            link.invocations.pop(invocation.identifier, None)
-            link.send_result(invocation.identifier, wire.AGAIN if finish.again else 0, b"{}", b"")
-        if finish.grant is not None:
-            finish.grant.send(wire.encode_count(wire.GRANT, 1))
-        if self.draining:
-            self.on_change()
 
     # Crew
 
@@ -383,7 +236,6 @@ class Supervisor:
         repeated = self.init is not None
         if not repeated:
             self._init_ms = duration_ms
-        self.phases.setdefault("initMs", self._since_start())
         self._tell_init({"ok": True, "durationMs": round(duration_ms, 3), "errorType": "", "errorMessage": "", "stackTrace": []})
         self._dispatch_waiting()
 
@@ -415,14 +267,9 @@ class Supervisor:
         self._finish(invocation, payload, reason, status="failure", error_type=error.error_type)
 
     def _tell_init(self, outcome: dict[str, Any]) -> None:
-        same = self.init is not None and all(self.init[key] == outcome[key] for key in ("ok", "errorType", "errorMessage"))
-        self.init = {**outcome, "phases": self.phases}
+        self.init = outcome
         self.tally.initialised(ok=outcome["ok"], duration_ms=outcome["durationMs"])
-        if not same:
-            for link in self.links:
-                if link.activator:
-                    link.send(wire.encode_control(wire.INIT, self.init))
-        self.on_change()
+        self.links.tell_init(outcome)
 
     def crew_ready(self) -> None:
         """A worker is ready."""
@@ -449,26 +296,6 @@ class Supervisor:
     def hold_output(self, hold: bool) -> None:
         """The pod's log is not read fast enough (or is again): let the processes wait."""
         self.crew.hold_output(hold)
-
-    # Going
-
-    def drain(self) -> None:
-        """Take no more; say so on every link."""
-        self.draining = True
-        self.slots.drain()
-        for link in self.links:
-            if link.activator:
-                self._say_draining(link)
-
-    @staticmethod
-    def _say_draining(link: Link) -> None:
-        link.send(wire.encode_control(wire.DRAINING))
-        link.ping()
-
-    @property
-    def quiet(self) -> bool:
-        """Whether, while draining, nothing runs and nothing can still arrive."""
-        return self.slots.running == 0 and all(link in self.drained for link in self.links if link.activator)
 
 
 def _encode_meta(usage: Usage, reason: str | None, invocation: Invocation) -> bytes:

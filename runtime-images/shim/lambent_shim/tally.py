@@ -18,7 +18,6 @@ class Tally:
         self.duration_counts = [0] * (len(DURATION_BUCKETS) + 1)
         self.duration_sum = 0.0
         self.running = 0
-        self.bounced = 0
         self.peak_memory_mib = 0
         self.initialisations: dict[bool, int] = {}
         self.init_seconds = 0.0

@@ -85,7 +85,7 @@ def test_the_tally_becomes_prometheus_text() -> None:
     tally.count(None, 0.002, 30)
     tally.count("Function.Timeout", 3.0, 40)
     tally.initialised(ok=True, duration_ms=120)
-    text = metrics.render(tally, {"namespace": "default", "function": "hello", "revision": "r"})[0].decode()
+    text = metrics.render(tally, 4, {"namespace": "default", "function": "hello", "revision": "r"})[0].decode()
     labels = 'function="hello",namespace="default"'
     assert f'lambent_shim_invocations_total{{{labels},outcome="success",reason="",revision="r"}} 1.0' in text
     assert f'lambent_shim_invocations_total{{{labels},outcome="function_error",reason="Function.Timeout",revision="r"}} 1.0' in text

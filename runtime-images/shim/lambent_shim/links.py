@@ -1,0 +1,221 @@
+"""All links of the pod and the slots they share: says hello, takes or bounces invocations, answers, grants, drains.
+
+Runs nothing itself: a whole event goes to `Runner`, and its outcome comes back by `answer`. Synchronous; nothing here awaits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from lambent_shim import wire
+from lambent_shim.configuration import Configuration
+from lambent_shim.invocation import Invocation
+from lambent_shim.link import Link
+from lambent_shim.slots import Slots
+
+MAX_EVENT_BYTES: Final = 7 << 20
+"""The activator refuses what is over AWS's limit with a clear error; this only bounds the shim's memory."""
+
+
+class Runner(Protocol):
+    """Who runs invocations."""
+
+    def begin(self, invocation: Invocation) -> None:
+        """All of its event is here."""
+
+    def withdraw(self, invocation: Invocation) -> None:
+        """It has not started and shall not; its slot is freed by the caller."""
+
+    def refuse_too_large(self, invocation: Invocation, limit: int) -> None:
+        """Its event is over the limit: answer it."""
+
+
+class Links:
+    """The shim's side of every link; implements link.LinkEvents."""
+
+    def __init__(self, configuration: Configuration, *, started_at: float, read_token: Callable[[], str]) -> None:
+        self.slots: Slots[Link] = Slots(configuration.concurrency)
+        self.open: set[Link] = set()
+        self.phases: dict[str, float] = {"startedAt": round(started_at * 1000, 3)}
+        """For HELLO and INIT: `startedAt` in milliseconds since the epoch, the others in milliseconds after it."""
+        self.bounced = 0
+        self.draining = False
+        self.drained: set[Link] = set()
+        """Links whose activator is known to have read DRAINING."""
+        self.runner: Runner
+        self.on_peers: Callable[[Link, list[str]], None] = lambda _link, _peers: None
+        self.on_closed: Callable[[Link], None] = lambda _link: None
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when something has happened that draining may wait for."""
+        self._configuration = configuration
+        self._started_at = started_at
+        self._read_token = read_token
+        self._init: dict[str, Any] | None = None
+
+    @property
+    def welcomed(self) -> bool:
+        """Whether any activator has verified this pod."""
+        return any(link.activator for link in self.open)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether, while draining, nothing runs and nothing can still arrive."""
+        return self.slots.running == 0 and all(link in self.drained for link in self.open if link.activator)
+
+    # From links
+
+    def link_opened(self, link: Link) -> None:
+        """Say HELLO."""
+        self.open.add(link)
+        self._mark("helloMs")
+        configuration = self._configuration
+        hello = {
+            "protocol": wire.PROTOCOL,
+            "token": self._read_token(),
+            "namespace": configuration.namespace,
+            "function": configuration.function,
+            "revision": configuration.revision,
+            "pod": configuration.pod,
+            "slots": configuration.concurrency,
+            "draining": self.draining,
+            "phases": self.phases,
+        }
+        link.send(wire.encode_control(wire.HELLO, hello))
+
+    def link_welcomed(self, link: Link, fields: Mapping[str, Any]) -> None:
+        """WELCOME or PEERS: learn of other activators, tell the outcome of the initialisation."""
+        if not link.activator:
+            link.activator = str(fields.get("activator") or link.address)
+            self._mark("welcomeMs")
+            if self._init is not None:
+                link.send(wire.encode_control(wire.INIT, self._init))
+            if self.draining:
+                self._say_draining(link)
+        peers = fields.get("peers")
+        if isinstance(peers, list):
+            self.on_peers(link, [str(peer) for peer in peers])
+        self.on_change()
+
+    def link_closed(self, link: Link) -> None:
+        """Forget what has not started; what runs runs on, for nobody."""
+        self.open.discard(link)
+        self.drained.discard(link)
+        self._grant_all(self.slots.close(link))
+        for invocation in list(link.invocations.values()):
+            invocation.link = None
+            if invocation.process is None:
+                self._forget(invocation)
+        link.invocations.clear()
+        self.on_closed(link)
+        self.on_change()
+
+    def link_invoke(self, link: Link, flags: int, identifier: int, meta: bytes, payload: bytes) -> None:
+        """INVOKE: take a slot or bounce."""
+        if identifier in link.invocations:
+            raise wire.FrameError(f"id {identifier} is in use")
+        try:
+            invocation = Invocation(link, flags, identifier, meta, payload)
+        except (ValueError, KeyError, TypeError) as error:
+            raise wire.FrameError(f"meta of INVOKE: {error!r}") from None
+        if not self.slots.take(link):
+            self.bounced += 1
+            link.send(wire.encode_part(wire.BOUNCE, 0, identifier))
+            return
+        link.invocations[identifier] = invocation
+        if flags & wire.LAST:
+            self._begin(invocation)
+
+    def link_body(self, link: Link, flags: int, identifier: int, chunk: bytes) -> None:
+        """BODY of an invocation that was taken; of another it is nothing (bounced, refused or cancelled meanwhile)."""
+        invocation: Invocation | None = link.invocations.get(identifier)
+        if invocation is None or invocation.whole:
+            return
+        invocation.chunks.append(chunk)
+        invocation.size += len(chunk)
+        if invocation.size > MAX_EVENT_BYTES:
+            self.runner.refuse_too_large(invocation, MAX_EVENT_BYTES)
+        elif flags & wire.LAST:
+            self._begin(invocation)
+
+    def link_cancel(self, link: Link, identifier: int) -> None:
+        """CANCEL: forget it if its handler has not started, else let it run and answer with nothing."""
+        invocation: Invocation | None = link.invocations.get(identifier)
+        if invocation is None:
+            return
+        invocation.cancelled = True
+        if invocation.process is None:
+            self._forget(invocation)
+
+    def link_want(self, link: Link) -> None:
+        """WANT."""
+        if not self.draining:
+            self._grant_all(self.slots.want(link))
+
+    def link_return(self, link: Link, count: int) -> None:
+        """RETURN."""
+        self._grant_all(self.slots.give_back(link, count))
+
+    def link_pong(self, link: Link) -> None:
+        """The activator has read DRAINING, and all it had sent before has arrived."""
+        self.drained.add(link)
+        self.on_change()
+
+    def _begin(self, invocation: Invocation) -> None:
+        invocation.whole = True
+        self.runner.begin(invocation)
+
+    def _forget(self, invocation: Invocation) -> None:
+        """Whoever still listens learns that its slot is free."""
+        invocation.cancelled = True
+        self.runner.withdraw(invocation)
+        self.answer(invocation, 0, b"{}", b"")
+
+    # To links
+
+    def answer(self, invocation: Invocation, flags: int, meta: bytes, payload: bytes) -> None:
+        """It has ended: free its slot, send its RESULT (an empty one where it was cancelled), grant the slot to who waits."""
+        link = invocation.link
+        finish = self.slots.finish(link, wants_more=invocation.waiting and not invocation.cancelled)
+        if link is not None:
+            link.invocations.pop(invocation.identifier, None)
+            again = wire.AGAIN if finish.again else 0
+            if invocation.cancelled:
+                link.send_result(invocation.identifier, again, b"{}", b"")
+            else:
+                link.send_result(invocation.identifier, flags | again, meta, payload)
+        if finish.grant is not None:
+            finish.grant.send(wire.encode_count(wire.GRANT, 1))
+        if self.draining:
+            self.on_change()
+
+    def tell_init(self, outcome: Mapping[str, Any]) -> None:
+        """An initialisation has ended: every activator learns it, again only where it says something new."""
+        self._mark("initMs")
+        before, self._init = self._init, {**outcome, "phases": self.phases}
+        if before is None or any(before[key] != outcome[key] for key in ("ok", "errorType", "errorMessage")):
+            for link in self.open:
+                if link.activator:
+                    link.send(wire.encode_control(wire.INIT, self._init))
+
+    def drain(self) -> None:
+        """Take no more; say so on every link."""
+        self.draining = True
+        self.slots.drain()
+        for link in self.open:
+            if link.activator:
+                self._say_draining(link)
+
+    @staticmethod
+    def _say_draining(link: Link) -> None:
+        link.send(wire.encode_control(wire.DRAINING))
+        link.ping()
+
+    def _grant_all(self, links: list[Link]) -> None:
+        for link in links:
+            link.send(wire.encode_count(wire.GRANT, 1))
+
+    def _mark(self, phase: str) -> None:
+        if phase not in self.phases:
+            self.phases[phase] = round((time.time() - self._started_at) * 1000, 3)

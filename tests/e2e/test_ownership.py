@@ -42,6 +42,26 @@ def test_a_function_made_again_is_a_new_one(workspace: Workspace) -> None:
         workspace.delete("Function", "again")
 
 
+def test_a_namespace_goes_with_the_functions_in_it(workspace: Workspace) -> None:
+    namespace = f"{workspace.namespace}-brief"
+    workspace.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    wait_for(lambda: workspace.api.get("ServiceAccount", namespace, "default"), "its service account")
+    brief = Workspace(workspace.api, workspace.http, namespace, workspace.checkout)
+    brief.deploy(function("inside", ECHO))
+
+    workspace.api.delete("Namespace", None, namespace)
+
+    wait_for(lambda: workspace.api.get("Namespace", None, namespace) is None, "the namespace to be gone", 90, interval=0.5)
+
+
+def test_the_longest_name_works(workspace: Workspace) -> None:
+    name = "f" * 63
+    workspace.deploy(function(name, ECHO))
+    assert workspace.result(name, 1) == 1
+    workspace.deploy(function(name, "def handler(event, context):\n    return 'second'"))
+    assert workspace.result(name, 1) == "second"
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "Service", "ConfigMap", "NetworkPolicy"])
 def test_an_object_deleted_by_hand_comes_back(workspace: Workspace, kind: str) -> None:
     workspace.deploy(function("mended", ECHO))

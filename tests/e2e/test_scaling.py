@@ -2,6 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.e2e.framework.manifests import function
 from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import Workspace
@@ -13,6 +15,15 @@ import time
 def handler(event, context):
     time.sleep(event["seconds"])
     return {"pod": os.uname().nodename}
+"""
+
+LOGGING = """
+import time
+
+def handler(event, context):
+    print(event["call"], flush=True)
+    time.sleep(event["seconds"])
+    return event["call"]
 """
 
 
@@ -70,6 +81,21 @@ def test_more_than_the_pods_can_take_waits_its_turn(workspace: Workspace) -> Non
 
     assert [answer.status for answer in answers] == [200] * 10, answers
     assert len({answer.json["pod"] for answer in answers}) == 1
+
+
+def test_a_caller_who_leaves_the_queue_is_forgotten(workspace: Workspace) -> None:
+    workspace.deploy(function("queued", LOGGING, scaling={"maxScale": 1, "minScale": 1}))
+    workspace.wait_for_pods("queued", 1)
+
+    with ThreadPoolExecutor(1) as client:
+        first = client.submit(workspace.invoke, "queued", {"call": "first", "seconds": 2})
+        wait_for(lambda: "first" in workspace.logs("queued"), "the first call to start")
+        with pytest.raises(TimeoutError):
+            workspace.invoke("queued", {"call": "impatient", "seconds": 0}, timeout=0.3)
+        assert workspace.result("queued", {"call": "last", "seconds": 0}) == "last"
+        assert first.result().json == "first"
+
+    assert "impatient" not in workspace.logs("queued")
 
 
 def test_minimum_scale_holds_pods_without_requests(workspace: Workspace) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-
 from lambent.activator.activator import Activator
 from lambent.activator.admission.model import FunctionKey, Limits
 from lambent.activator.cluster.peers import watch_peers
@@ -22,6 +20,7 @@ from lambent.activator.statistics import StatisticsPusher
 from lambent.api.status import Initialization
 from lambent.kube.client import KubeClient
 from lambent.settings.activator import ActivatorSettings
+from lambent.telemetry.registry import build_registry
 from lambent.telemetry.status_server import StatusServer
 
 MEBIBYTE = 1024 * 1024
@@ -32,9 +31,7 @@ _log = logging.getLogger("lambent.activator")
 async def run(settings: ActivatorSettings) -> None:
     """Serve until cancelled; then drain."""
     logging.getLogger("picows").setLevel(logging.WARNING)
-    registry = CollectorRegistry()
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=registry)
+    registry = build_registry()
     async with KubeClient.from_environment(settings.kube_environment, user_agent="lambent-activator") as client:
         lookup = _Lookup()
         provisioner = KubeProvisioner(client, lookup.maximum)

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry
-
 from lambent.api.group import API_VERSION, FUNCTIONS, LABEL_FUNCTION, TOKEN_AUDIENCE
 from lambent.autoscaler.applier import FIELD_MANAGER, Applier
 from lambent.autoscaler.autoscaler import Autoscaler
@@ -29,6 +27,7 @@ from lambent.kube.tokens import review_token
 from lambent.kube.watch import Deleted, Listed, watch_objects
 from lambent.settings.autoscaler import AutoscalerSettings
 from lambent.telemetry.autoscaler_metrics import AutoscalerMetrics
+from lambent.telemetry.registry import build_registry
 from lambent.telemetry.status_server import StatusServer
 
 logger: Final = logging.getLogger(__name__)
@@ -38,9 +37,7 @@ _clock: Final = time.monotonic
 
 async def run(settings: AutoscalerSettings) -> None:
     """Serve until cancelled. Raises NoClusterError without a cluster, OSError where a port is taken."""
-    registry = CollectorRegistry()
-    for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
-        registry.register(collector)
+    registry = build_registry()
     metrics = AutoscalerMetrics(registry)
     policy = Policy(settings.max_scale_up_rate, settings.max_scale_down_rate, settings.scale_down_delay_seconds)
     fleet = Fleet(policy, least_seconds=settings.least_decision_seconds)

@@ -15,8 +15,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from prometheus_client import CollectorRegistry
-
 from lambent.api.group import API_VERSION, FUNCTIONS, TRIGGERS
 from lambent.controller.execution import Executor
 from lambent.controller.options import Installation, RuntimeImage
@@ -32,6 +30,7 @@ from lambent.kube.lease import LeaderElection
 from lambent.kube.paths import collection_path
 from lambent.settings.controller import ControllerSettings
 from lambent.telemetry.controller_metrics import ControllerMetrics
+from lambent.telemetry.registry import build_registry
 from lambent.telemetry.status_server import StatusServer
 
 logger: Final = logging.getLogger(__name__)
@@ -48,7 +47,7 @@ LOOK_SECONDS: Final = 0.25
 
 async def run(settings: ControllerSettings) -> None:
     """Run until cancelled."""
-    registry = CollectorRegistry()
+    registry = build_registry()
     metrics = ControllerMetrics(registry)
     async with (
         KubeClient.from_environment(settings.kube_environment, user_agent=COMPONENT) as client,

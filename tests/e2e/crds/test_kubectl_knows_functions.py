@@ -97,6 +97,7 @@ def test_scale_sets_the_pods_that_always_run_within_the_rules(workspace: Workspa
         ({"volumes": [{"name": "v", "mountPath": "/mnt"}]}, ["volume v", "exactly one of"]),
         ({"logging": {"applicationLevel": "DEBUG"}}, ["spec.logging", "JSON"]),
         ({"cpu": {"limit": "lots"}}, ["spec.cpu.limit lots", "500m"]),
+        ({"handler": "two words"}, ["spec.handler two words", "app.handler"]),
         ({"memory": 256}, ["spec.memory 256", "unit"]),
         ({"scaling": {"initialScale": 9, "maxScale": 8}}, ["scaling.initialScale", "maxScale"]),
         ({"scaling": {"panicWindowSeconds": 100}}, ["panicWindowSeconds", "stableWindowSeconds"]),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -78,5 +79,9 @@ class StatusProtocol(asyncio.Protocol):
 
 
 async def serve_status(port: int, why_not_ready: Callable[[], str], render_metrics: Callable[[], tuple[bytes, str]]) -> asyncio.Server:
-    """Listen on all addresses of the pod. Raises OSError when the port is taken."""
-    return await asyncio.get_running_loop().create_server(lambda: StatusProtocol(why_not_ready, render_metrics), None, port)
+    """Listen on all addresses of the pod, before the first await. Raises OSError when the port is taken."""
+    try:
+        listener = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    except (OSError, ValueError):  # a kernel without IPv6
+        listener = socket.create_server(("", port))
+    return await asyncio.get_running_loop().create_server(lambda: StatusProtocol(why_not_ready, render_metrics), sock=listener)

@@ -1,4 +1,4 @@
-# ruff: noqa - these are users' handlers: odd on purpose
+# ruff: noqa: ICN001, PYI024, SLOT000, PLW0108, F601, DTZ001, PTH123, SIM115, PLC3002, SIM905 - users' handlers: odd on purpose
 """Handlers whose outcome must be the same under awslambdaric and under Lambent's bootstrap; `event` names one of CASES."""
 
 import collections

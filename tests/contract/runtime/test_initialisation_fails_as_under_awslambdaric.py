@@ -46,7 +46,8 @@ def write(folder: Path, files: dict[str, str]) -> None:
     "handler",
     [
         "absent.handler", "missing.handler", "relative.handler", "broken.handler", "indented.handler", "raises.handler",
-        "nested.inner.handler", "nested/inner.handler", "imports_broken.handler", "imports_raising.handler", "attribute.handler", "warns.handler",
+        "nested.inner.handler", "nested/inner.handler",
+        "imports_broken.handler", "imports_raising.handler", "attribute.handler", "warns.handler",
         "fine.nothing", "fine", "", "sys.exit", "time.sleep", "fine.handler.more", ".handler", "fine.",
     ],
 )  # fmt: skip

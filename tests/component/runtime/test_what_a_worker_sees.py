@@ -1,0 +1,102 @@
+"""A worker's surroundings: nothing of the shim's, all of Lambda's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+from tests.support.scripted_activator import ScriptedActivator, linked_shim, run_shim
+
+CODE = """
+import json, logging, os, sys
+
+def handler(event, context):
+    print("plain line")
+    print(json.dumps({"own": "object"}))
+    logging.getLogger().warning("logged")
+    return {
+        "environment": dict(os.environ), "path": sys.path, "cwd": os.getcwd(), "stdin": sys.stdin.read(), "pid": os.getpid(),
+        "session": os.getsid(0), "descriptors": sorted(map(int, os.listdir("/proc/self/fd"))), "modules": sorted(sys.modules),
+        "score": open("/proc/self/oom_score_adj").read().strip(), "left": context.get_remaining_time_in_millis(),
+    }
+"""
+
+
+def test_no_variable_descriptor_or_module_of_the_shim(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with linked_shim(tmp_path, CODE, environment={"STAGE": "test", "LAMBENT_SECRET": "x"}) as (link, shim):
+            seen = (await link.call({})).json
+            assert not [name for name in seen["environment"] if name.startswith("LAMBENT")]
+            assert seen["environment"]["STAGE"] == "test"
+            assert seen["environment"]["_HANDLER"] == "app.handler"
+            assert "_X_AMZN_TRACE_ID" not in seen["environment"]
+            assert seen["path"][0] == seen["cwd"] == str(tmp_path)
+            assert not [entry for entry in seen["path"] if "shim" in entry or ".venv" in entry]
+            assert not {"lambent_shim", "picows", "uvloop", "asyncio"} & set(seen["modules"])
+            assert seen["stdin"] == ""
+            assert seen["session"] == seen["pid"] != shim.process.pid
+            # Standard streams, the channel, the output, and the folder being listed.
+            assert len(seen["descriptors"]) == 6
+            assert seen["score"] == "1000"
+            assert 15_000 < seen["left"] <= 20_000
+            traced = await link.call({}, traceId="Root=1-2-3")
+            assert traced.json["environment"]["_X_AMZN_TRACE_ID"] == "Root=1-2-3"
+            assert "_X_AMZN_TRACE_ID" not in (await link.call({})).json["environment"]
+
+    asyncio.run(run())
+
+
+def test_in_json_every_line_of_the_pods_log_is_an_object(tmp_path: Path) -> None:
+    async def run() -> list[str]:
+        async with linked_shim(tmp_path, CODE, logging={"format": "JSON"}) as (link, shim):
+            await link.call({})
+            await shim.logged(lambda line: "platform.report" in line)
+            return list(shim.lines)
+
+    objects = [json.loads(line) for line in asyncio.run(run())]
+    assert [entry.get("type") or entry.get("message") or entry.get("own") for entry in objects] == [
+        "platform.initStart",
+        "platform.start",
+        "plain line",
+        "object",
+        "logged",
+        "platform.report",
+    ]
+    plain, logged = objects[2], objects[4]
+    assert plain["requestId"] == logged["requestId"] == "request-1"
+    assert (logged["level"], logged["logger"]) == ("WARNING", "root")
+
+
+def test_probes_follow_link_and_initialisation(tmp_path: Path) -> None:
+    async def probe(port: int, path: str) -> tuple[int, str]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: pod\r\n\r\n".encode())
+        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        return int(head.split()[1]), body
+
+    async def run() -> None:
+        listener = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        listener.close()
+        await listener.wait_closed()
+        activator = ScriptedActivator()
+        await activator.listen()
+        async with run_shim(tmp_path, CODE, activator.address, statusPort=port):
+            link = await activator.accept()
+            assert await probe(port, "/healthz") == (200, '{"status":"ok"}')
+            status, body = await probe(port, "/readyz")
+            assert status == 503
+            assert json.loads(body)["reason"] in {"initialising", "no activator has welcomed this pod"}
+            link.welcome()
+            assert (await link.initialised())["ok"]
+            assert (await probe(port, "/readyz"))[0] == 200
+            await link.call({})
+            status, body = await probe(port, "/metrics")
+            assert status == 200
+            assert 'outcome="success",reason="",revision="0123456789"} 1.0' in body
+        activator.close()
+
+    asyncio.run(run())

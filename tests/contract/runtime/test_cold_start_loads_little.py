@@ -18,7 +18,8 @@ RUNTIME = str(Path(lambent_runtime.__file__).parents[1])
 
 
 def loaded_by(folder: str, module: str) -> set[str]:
-    code = f"import sys; sys.path.insert(0, {folder!r}); import {module}, json; print(json.dumps([name for name, module in sys.modules.items() if module]))"
+    listing = "print(json.dumps([name for name, module in sys.modules.items() if module]))"
+    code = f"import sys; sys.path.insert(0, {folder!r}); import {module}, json; {listing}"
     found = subprocess.run([sys.executable, "-I", "-S", "-c", _with_site(code)], check=True, capture_output=True, text=True)
     return set(json.loads(found.stdout))
 

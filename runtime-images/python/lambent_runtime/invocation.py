@@ -55,8 +55,8 @@ class Invocation:
         trace_id = self.meta.get("traceId")
         if trace_id is not None:
             os.environ[_TRACE_VARIABLE] = trace_id
-        else:
-            os.environ.pop(_TRACE_VARIABLE, None)
+        elif _TRACE_VARIABLE in os.environ:
+            del os.environ[_TRACE_VARIABLE]
 
     def encode_result(self, result: Any, logs: Logs) -> bytes:
         """The RESULT frame of what the handler returned."""

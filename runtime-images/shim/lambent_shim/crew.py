@@ -198,8 +198,10 @@ class Crew:
             return
         families = descendants.find_descendants(process.pid)
         process.kill(why)
-        strays = descendants.find_strays({p.pid for p in self._processes if p is not process})
-        descendants.kill_all([*families, *strays])
+        descendants.kill_all(families)
+        if all(known.pid for known in self._processes):
+            # Not while a worker is being forked: until it has said its pid, it looks like a stray.
+            descendants.kill_all(descendants.find_strays({known.pid for known in self._processes}))
 
     # Watching
 

@@ -6,7 +6,7 @@ import asyncio
 import random
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from lambent_shim.addresses import AddressBook, absolute_name, retry_delay
 from lambent_shim.link import Link, LinkEvents
@@ -17,6 +17,8 @@ _RESOLVE_RETRY_SECONDS: Final = 0.2
 _HANDSHAKE_SECONDS: Final = 5.0
 _IDLE_PING_SECONDS: Final = 10.0
 _STABLE_SECONDS: Final = 5.0
+_TWIN_SECONDS: Final = 60.0
+"""How long to leave an address alone that led to an activator already linked."""
 
 
 class Dialer:
@@ -83,8 +85,9 @@ class Dialer:
         failures = 0
         while address in self._book.wanted():
             began = loop.time()
+            link: Link | None = None
             try:
-                transport, _ = await ws_connect(
+                transport, listener = await ws_connect(
                     lambda: Link(self._events, address),
                     f"ws://{address}/link",
                     websocket_handshake_timeout=_HANDSHAKE_SECONDS,
@@ -93,10 +96,14 @@ class Dialer:
                     auto_ping_reply_timeout=_IDLE_PING_SECONDS,
                     use_aiofastnet=False,
                 )
+                link = cast("Link", listener)
                 await transport.wait_disconnected()
             except (OSError, WSError, TimeoutError) as error:
                 if failures == 0:
                     self._say(f"activator {address}: {error}")
+            if link is not None and link.twin:
+                await asyncio.sleep(_TWIN_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - spreads load
+                continue
             # A link that lived for a while starts the count anew.
             failures = 1 if loop.time() - began > _STABLE_SECONDS else failures + 1
             await asyncio.sleep(retry_delay(failures, random.random()))  # noqa: S311 - spreads load

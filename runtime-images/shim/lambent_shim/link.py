@@ -52,6 +52,8 @@ class Link(WSListener):
         self.address = address
         self.activator = ""
         """The activator's name, by WELCOME; until then nothing but HELLO goes out."""
+        self.twin = False
+        """Another link leads to the same activator already, by another of its addresses."""
         self.invocations: dict[int, Any] = {}
         """The link's invocations that are not finished, by id."""
         self.init_sent = False

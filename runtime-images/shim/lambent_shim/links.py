@@ -87,7 +87,13 @@ class Links:
     def link_welcomed(self, link: Link, fields: Mapping[str, Any]) -> None:
         """WELCOME or PEERS: learn of other activators, tell the outcome of the initialisation."""
         if not link.activator:
-            link.activator = str(fields.get("activator") or link.address)
+            activator = str(fields.get("activator") or link.address)
+            if any(other.activator == activator for other in self.open):
+                # It would count this pod twice. Without INIT it sends nothing here.
+                link.twin = True
+                link.disconnect()
+                return
+            link.activator = activator
             self._mark("welcomeMs")
             if self._init is not None:
                 link.send(wire.encode_control(wire.INIT, self._init))

@@ -201,3 +201,22 @@ def test_a_worker_that_cannot_import_the_handler_again_answers_with_its_error(tm
             assert failed.meta["reason"] == "Function.InitError"
 
     asyncio.run(run())
+
+
+def test_an_activator_met_by_a_second_address_keeps_its_first_link(tmp_path: Path) -> None:
+    async def run() -> None:
+        first, second = ScriptedActivator(), ScriptedActivator()
+        await first.listen()
+        await second.listen()
+        async with run_shim(tmp_path, CODE, first.address, second.address):
+            link, twin = await first.accept(), await second.accept()
+            link.welcome(name="the-same")
+            assert (await link.initialised())["ok"]
+            twin.welcome(name="the-same")
+            await twin.closed.wait()
+            assert not twin.frames
+            assert (await link.call({})).json == {}
+        first.close()
+        second.close()
+
+    asyncio.run(run())

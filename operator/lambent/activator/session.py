@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import struct
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,6 +94,7 @@ class LinkSession(WSListener):
         self.opened = False
         self._switchboard = switchboard
         self._transport: WSTransport | None = None
+        self._write: Callable[[bytes], None] | None = None
         self._hello_timer: asyncio.TimerHandle | None = None
         self._verification: asyncio.Task[None] | None = None
         self._results: dict[int, Result] = {}
@@ -104,6 +107,7 @@ class LinkSession(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The handshake is done: the hello must come soon."""
         self._transport = transport
+        self._write = transport.underlying_transport.write
         self._hello_timer = asyncio.get_running_loop().call_later(HELLO_SECONDS, self.close, "no hello within 5 s")
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -128,6 +132,7 @@ class LinkSession(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows' signature
         """The connection is gone."""
         self._transport = None
+        self._write = None
         if self._hello_timer is not None:
             self._hello_timer.cancel()
         if self._verification is not None:
@@ -199,7 +204,7 @@ class LinkSession(WSListener):
         if self._transport is not None:
             self.opened = True
             fields = self._switchboard.opened(self, hello)
-            self._transport.send(WSMsgType.BINARY, wire.encode_control(wire.WELCOME, fields))
+            self._send(wire.encode_control(wire.WELCOME, fields))
 
     # To the network
 
@@ -245,16 +250,23 @@ class LinkSession(WSListener):
             _log.info("closing link %s: %s", self.number, why)
             self._transport.send_close(WSCloseCode.POLICY_VIOLATION, why.encode()[:120])
             self._transport.disconnect()
+            self._write = None
 
     def leave(self) -> None:
         """Close because this activator goes away."""
         if self._transport is not None:
             self._transport.send_close(WSCloseCode.GOING_AWAY, b"")
             self._transport.disconnect()
+            self._write = None
 
     def _send(self, frame: bytes) -> None:
-        if self._transport is not None:
-            self._transport.send(WSMsgType.BINARY, frame)
+        """Through the event loop's transport rather than picows' own system call: it writes once a turn, however many frames there are.
+
+        A send over loopback or veth costs as much as all of our own work for an invocation. Order with what picows sends is kept: it goes
+        the same way while anything is buffered.
+        """
+        if self._write is not None:
+            self._write(websocket_head(len(frame)) + frame)
 
     def _pump_bodies(self) -> None:
         """One chunk of each body in turn, so that a big one does not hold up the others."""
@@ -269,6 +281,13 @@ class LinkSession(WSListener):
             self._send(wire.encode_part(wire.BODY, wire.LAST if last else 0, number, invocation.payload[offset:end]))
             if not last:
                 self._bodies.append((invocation, number, end))
+
+
+def websocket_head(size: int) -> bytes:
+    """The head of one whole, unmasked binary frame (RFC 6455, 5.2)."""
+    if size < 126:
+        return bytes((0x82, size))
+    return struct.pack(">BBH", 0x82, 126, size) if size < 65_536 else struct.pack(">BBQ", 0x82, 127, size)
 
 
 def parse_hello(fields: dict[str, Any]) -> Hello:

@@ -57,6 +57,8 @@ class Configuration(NamedTuple):
     layers_dir: str
     python: str
     pod: str
+    exit_with_parent: bool
+    """SIGTERM to itself when the process that started it ends; for shims without a container."""
 
 
 def parse_configuration(text: str, *, runtime_dir: str, pod: str) -> Configuration:
@@ -98,6 +100,7 @@ def parse_configuration(text: str, *, runtime_dir: str, pod: str) -> Configurati
         layers_dir=_text(fields, "layersDir", "/opt"),
         python=_text(fields, "python", "python3"),
         pod=_text(fields, "pod", pod),
+        exit_with_parent=_flag(fields, "exitWithParent"),
     )
 
 
@@ -114,6 +117,13 @@ def _number(fields: Mapping[str, Any], name: str, default: float, least: float, 
     value = fields.get(name, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
         raise ConfigurationError(f"{name} is {value!r}, allowed: {least} to {most}")
+    return value
+
+
+def _flag(fields: Mapping[str, Any], name: str) -> bool:
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} is {value!r}, allowed: true, false")
     return value
 
 

@@ -33,7 +33,7 @@ _LOG_SECONDS: Final = 1.0
 
 def run(started: Started) -> int:
     """The shim's life; returns the exit status."""
-    subreaper.become_subreaper()
+    subreaper.become_subreaper(exit_with_parent=started.configuration.exit_with_parent)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import sys
 from pathlib import Path
 
 from lambent.api import link as wire
-from tests.support.scripted_activator import ScriptedActivator, linked_shim, run_shim
+from tests.support.scripted_activator import SHIM, ScriptedActivator, linked_shim, run_shim
 
 CODE = "def handler(event, context):\n    return event\n"
 
@@ -218,5 +221,34 @@ def test_an_activator_met_by_a_second_address_keeps_its_first_link(tmp_path: Pat
             assert (await link.call({})).json == {}
         first.close()
         second.close()
+
+    asyncio.run(run())
+
+
+def test_a_shim_told_so_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        activator = ScriptedActivator()
+        await activator.listen()
+        (tmp_path / "app.py").write_text(CODE)
+        configuration = {
+            "namespace": "default",
+            "function": "probe",
+            "handler": "app.handler",
+            "activators": [activator.address],
+            "taskRoot": str(tmp_path),
+            "statusPort": 0,
+            "exitWithParent": True,
+        }
+        start = f"import subprocess, sys; subprocess.Popen([sys.executable, '-I', {str(SHIM)!r}]); sys.stdin.read()"
+        environment = {"PATH": os.environ["PATH"], "LAMBENT_SHIM": json.dumps(configuration)}
+        parent = await asyncio.create_subprocess_exec(sys.executable, "-c", start, env=environment, stdin=asyncio.subprocess.PIPE)
+        link = await activator.accept()
+        link.welcome()
+        await link.initialised()
+        parent.kill()
+        await parent.wait()
+        await link.expect(wire.DRAINING)
+        await link.closed.wait()
+        activator.close()
 
     asyncio.run(run())

@@ -13,8 +13,8 @@ from bench.load import Call
 from bench.report import quantile
 from bench.warm import CONNECTIONS, Loads
 
-PARTS = ("queue", "start", "init", "handler")
-COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52")
+PARTS = ("start-scale", "start-schedule", "start-shim", "start-import", "start-send", "handler")
+COLOURS = ("#8172b3", "#4c72b0", "#dd8452", "#55a868", "#937860", "#c44e52")
 
 
 def draw(calls: list[Call], loads: Loads, target: Path) -> None:
@@ -40,6 +40,7 @@ def draw(calls: list[Call], loads: Loads, target: Path) -> None:
     right.set(title="Warm requests per second", xlabel="connections", ylabel="requests/s", yscale="log")
     right.set_xticks([place + 0.4 - width / 2 for place in range(len(CONNECTIONS))], [str(at) for at in CONNECTIONS])
     right.margins(y=0.2)
-    right.legend()
+    if names:
+        right.legend()
     figure.savefig(target, dpi=130)
     plt.close(figure)

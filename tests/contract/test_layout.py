@@ -23,6 +23,7 @@ DECISIONS = (
     "activator/admission",
     "activator/routing",
     "activator/events",
+    "activator/start_parts.py",
     "autoscaler/decision.py",
     "autoscaler/fleet.py",
     "autoscaler/observed_function.py",

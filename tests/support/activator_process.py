@@ -31,6 +31,9 @@ class Surroundings:
     def raise_to(self, function: FunctionKey, replicas: int) -> None:
         say({"start": function.name, "replicas": replicas})
 
+    def raised_at(self, function: FunctionKey) -> float | None:
+        return None
+
     async def verify(self, hello: Hello) -> None:
         return
 

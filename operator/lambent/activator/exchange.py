@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from lambent.activator.admission.model import (
 from lambent.activator.ports import InitializationReporter, Provisioner, Verifier
 from lambent.activator.reply import Answer, Reply
 from lambent.activator.session import MAX_RESPONSE_BYTES, Hello, LinkSession, Result, parse_meta
+from lambent.activator.start_parts import start_parts
 from lambent.api import link as wire
 from lambent.api.reasons import FUNCTION_INIT_ERROR, FUNCTION_RESPONSE_TOO_LARGE, PLATFORM_INTERNAL
 from lambent.api.status import FAILED, SUCCEEDED, Initialization
@@ -110,9 +112,8 @@ class Exchange:
         failure = None
         if not outcome.succeeded:
             failure = Failure(FUNCTION_INIT_ERROR, outcome.error_message, outcome.error_type, outcome.stack_trace)
-        self._metrics.initialized(
-            hello.function, outcome.duration_ms / 1000, {**hello.phases, **_phases(fields)}, failed=failure is not None
-        )
+        session.phases = {**hello.phases, **_phases(fields)}
+        self._metrics.initialized(hello.function, outcome.duration_ms / 1000, session.phases, failed=failure is not None)
         self._reporter.report(hello.function, outcome)
         self._perform(self.admission.initialized(session.number, failure, self._loop.time()))
 
@@ -138,6 +139,10 @@ class Exchange:
             total_seconds=now - invocation.enqueued_at,
             waited_for_start=invocation.waited_for_start,
         )
+        if invocation.waited_for_start:
+            asked_at = time.time() - reply.total_seconds
+            raised_at = self._provisioner.raised_at(invocation.function)
+            reply.start_parts = start_parts(asked_at, reply.queue_seconds, raised_at, session.phases)
         invocation.waiter.set_result(reply)
 
     def bounced(self, session: LinkSession, number: int) -> None:

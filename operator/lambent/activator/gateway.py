@@ -284,6 +284,8 @@ def finish(response: HttpResponse, reply: Reply) -> None:
         timing += f", init;dur={meta['initMs']}"
     if reply.waited_for_start:
         timing += f", start;dur={reply.queue_seconds * 1000:.2f}"
+        for part, milliseconds in reply.start_parts.items():
+            timing += f", start-{part};dur={milliseconds:.2f}"
     response.headers.append(("server-timing", timing))
     if reply.function_error and not any(name == "x-lambent-reason" for name, _ in response.headers):
         response.headers.append(("x-lambent-reason", reason_of(reply).code))

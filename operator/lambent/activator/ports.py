@@ -18,6 +18,9 @@ class Provisioner(Protocol):
     def raise_to(self, function: FunctionKey, replicas: int) -> None:
         """See to it that there are at least so many pods; returns at once, never lowers, one flight per function."""
 
+    def raised_at(self, function: FunctionKey) -> float | None:
+        """When its scale was last raised, in seconds since the epoch; None where that is not known."""
+
 
 class Verifier(Protocol):
     """Believes or refuses shims."""

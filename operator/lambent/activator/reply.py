@@ -23,6 +23,8 @@ class Reply:
     total_seconds: float = 0.0
     """From arrival until the answer was complete."""
     waited_for_start: bool = False
+    start_parts: dict[str, float] = field(default_factory=dict)
+    """Where the time of the start went, in milliseconds by part (`lambent.activator.start_parts`)."""
 
 
 Answer = Reply | Failure

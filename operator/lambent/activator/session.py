@@ -91,6 +91,8 @@ class LinkSession(WSListener):
     def __init__(self, number: int, switchboard: Switchboard) -> None:
         self.number = number
         self.hello: Hello | None = None
+        self.phases: dict[str, Any] = {}
+        """How its start went, as HELLO and INIT told."""
         self.opened = False
         self._switchboard = switchboard
         self._transport: WSTransport | None = None

@@ -117,6 +117,10 @@ class Workshop:
             kept.idle_since = None
             self._fill(function, kept)
 
+    def raised_at(self, function: FunctionKey) -> float | None:  # noqa: ARG002
+        """Processes are started at once."""
+        return None
+
     def report(self, function: FunctionKey, outcome: Initialization) -> None:
         """A process has initialised, or not."""
         kept = self._kept.get(function)

@@ -37,6 +37,9 @@ class Surroundings:
     def raise_to(self, function: FunctionKey, replicas: int) -> None:
         return
 
+    def raised_at(self, function: FunctionKey) -> float | None:
+        return None
+
     async def verify(self, hello: Hello) -> None:
         if hello.token == "bad":
             raise LinkRefusedError("token refused: bad")

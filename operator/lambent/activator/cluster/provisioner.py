@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ class KubeProvisioner:
         self._maximum = maximum
         self._backoff = backoff or Backoff(first_seconds=0.05, longest_seconds=2.0)
         self._flights: dict[FunctionKey, _Flight] = {}
+        self._raised: dict[FunctionKey, float] = {}
 
     def raise_to(self, function: FunctionKey, replicas: int) -> None:
         """See to it that there are at least so many pods; returns at once."""
@@ -46,6 +48,10 @@ class KubeProvisioner:
             return
         flight = self._flights[function] = _Flight(replicas)
         flight.task = asyncio.get_running_loop().create_task(self._fly(function, flight))
+
+    def raised_at(self, function: FunctionKey) -> float | None:
+        """When its scale was last raised from here, in seconds since the epoch."""
+        return self._raised.get(function)
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -82,6 +88,7 @@ class KubeProvisioner:
                 else:
                     done = wanted
                     if scale.written:
+                        self._raised[function] = time.time()
                         _log.info(
                             "scale raised", extra={"namespace": function.namespace, "function": function.name, "replicas": scale.replicas}
                         )

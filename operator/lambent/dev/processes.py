@@ -149,5 +149,6 @@ def build_configuration(revision: Revision, root: Path, runtime: Path, activator
         "statusPort": 0,
         "runtimeDir": str(runtime),
         "python": sys.executable,
+        "exitWithParent": True,
         "pod": name,
     }

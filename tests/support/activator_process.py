@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from lambent.activator.activator import Activator
 from lambent.activator.admission.model import FunctionKey, Limits
-from lambent.activator.session import Hello
+from lambent.activator.hello import Hello
 from lambent.api.function import parse_function
 from lambent.api.status import Initialization
 from lambent.api.trigger import parse_trigger

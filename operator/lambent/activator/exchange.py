@@ -25,9 +25,10 @@ from lambent.activator.admission.model import (
     Start,
     Want,
 )
+from lambent.activator.hello import Hello
 from lambent.activator.ports import InitializationReporter, Provisioner, Verifier
 from lambent.activator.reply import Answer, Reply
-from lambent.activator.session import MAX_RESPONSE_BYTES, Hello, LinkSession, Result, parse_meta
+from lambent.activator.session import MAX_RESPONSE_BYTES, LinkSession, Result, parse_meta
 from lambent.activator.start_parts import start_parts
 from lambent.api import link as wire
 from lambent.api.reasons import FUNCTION_INIT_ERROR, FUNCTION_RESPONSE_TOO_LARGE, PLATFORM_INTERNAL

@@ -5,7 +5,6 @@ Three doors, one way in: the Lambda API, function URLs, http Triggers. Knows not
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -14,6 +13,7 @@ from typing import Protocol
 
 from lambent.activator import cors
 from lambent.activator.admission.model import Failure, FunctionKey, Invocation
+from lambent.activator.answer import encode_meta, finish, public_message, reason_of, web_error
 from lambent.activator.api import error as api_error
 from lambent.activator.api import invoke
 from lambent.activator.events import format_1, format_2
@@ -33,7 +33,6 @@ from lambent.api.reasons import (
     FUNCTION_INIT_ERROR,
     Reason,
     Side,
-    find_reason,
 )
 
 _log = logging.getLogger("lambent.activator.access")
@@ -201,7 +200,7 @@ class Gateway:
         meta = encode_meta(target, call.request_id, call.trace_id, None)
         answer = await self._call(target.key, call.request_id, meta, event)
         if isinstance(answer, Failure):
-            return web_error(answer.reason.url_status, _public_message(answer), answer.reason, call.request_id, answer.retry_after_seconds)
+            return web_error(answer.reason.url_status, public_message(answer), answer.reason, call.request_id, answer.retry_after_seconds)
         if answer.function_error:
             return self._finish_web(web_error(502, "Internal Server Error", reason_of(answer), call.request_id), answer)
         try:
@@ -257,48 +256,3 @@ class Gateway:
         }
         level = logging.WARNING if reason.side is Side.PLATFORM else logging.INFO
         _log.log(level, "invocation failed: %s", message or reason.code, extra=fields)
-
-
-def encode_meta(target: Target, request_id: str, trace_id: str, client_context: object) -> bytes:
-    """The meta of INVOKE."""
-    if not trace_id and client_context is None:
-        return target.meta_prefix + request_id.encode() + b'"}'
-    fields: dict[str, object] = {"arn": target.arn, "requestId": request_id}
-    if trace_id:
-        fields["traceId"] = trace_id
-    if client_context is not None:
-        fields["clientContext"] = client_context
-    return json.dumps(fields, separators=(",", ":")).encode()
-
-
-def reason_of(reply: Reply) -> Reason:
-    """The row of a function's own failure."""
-    return find_reason(str(reply.meta.get("reason") or "Function.Error"))
-
-
-def finish(response: HttpResponse, reply: Reply) -> None:
-    """Where the time went (W3C Server Timing), and who failed."""
-    meta = reply.meta
-    timing = f"queue;dur={reply.queue_seconds * 1000:.2f}, handler;dur={meta.get('durationMs', 0)}"
-    if "initMs" in meta:
-        timing += f", init;dur={meta['initMs']}"
-    if reply.waited_for_start:
-        timing += f", start;dur={reply.queue_seconds * 1000:.2f}"
-        for part, milliseconds in reply.start_parts.items():
-            timing += f", start-{part};dur={milliseconds:.2f}"
-    response.headers.append(("server-timing", timing))
-    if reply.function_error and not any(name == "x-lambent-reason" for name, _ in response.headers):
-        response.headers.append(("x-lambent-reason", reason_of(reply).code))
-
-
-def web_error(status: int, message: str, reason: Reason, request_id: str, retry_after_seconds: int | None = None) -> HttpResponse:
-    """An error of a function URL or an http Trigger, in API Gateway's shape."""
-    headers = [("content-type", "application/json"), ("x-amzn-requestid", request_id), ("x-lambent-reason", reason.code)]
-    if retry_after_seconds is not None:
-        headers.append(("retry-after", str(retry_after_seconds)))
-    return HttpResponse(status, headers, json.dumps({"message": message}).encode())
-
-
-def _public_message(failure: Failure) -> str:
-    """A function's own errors stay inside; what the platform has to say helps the caller."""
-    return "Internal Server Error" if failure.reason.side is Side.FUNCTION else failure.message

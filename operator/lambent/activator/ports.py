@@ -1,6 +1,6 @@
 """What an activator needs from its surroundings, in a cluster or on a developer's machine.
 
-Each has one implementation for Kubernetes (`lambent.activator.kubernetes`) and one for local processes (`lambent.dev`).
+Each has one implementation for Kubernetes (`lambent.activator.cluster`) and one for local processes (`lambent.dev`).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from lambent.activator.admission.model import FunctionKey
-from lambent.activator.session import Hello
+from lambent.activator.hello import Hello
 from lambent.api.status import Initialization
 
 
@@ -26,7 +26,7 @@ class Verifier(Protocol):
     """Believes or refuses shims."""
 
     async def verify(self, hello: Hello) -> None:
-        """Raises `lambent.activator.session.LinkRefusedError` unless the hello is true."""
+        """Raises `lambent.activator.hello.LinkRefusedError` unless the hello is true."""
 
 
 class InitializationReporter(Protocol):

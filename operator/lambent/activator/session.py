@@ -16,35 +16,17 @@ from typing import Any, Protocol
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
-from lambent.activator.admission.model import FunctionKey, Invocation, State
+from lambent.activator.admission.model import Invocation, State
+from lambent.activator.hello import MAX_HELLO_BYTES, Hello, LinkRefusedError, parse_hello
 from lambent.api import link as wire
 
 HELLO_SECONDS = 5.0
 MISSED_PINGS = 3
-MAX_HELLO_BYTES = 64 * 1024
 MAX_FRAME_BYTES = wire.CHUNK_BYTES + 128 * 1024
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
-MAX_SLOTS = 1000
 
 _log = logging.getLogger("lambent.activator.link")
 _DECODER = json.JSONDecoder()
-
-
-class LinkRefusedError(Exception):
-    """The hello cannot be believed or used; its text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """HELLO, checked for shape only: who it claims to be is for a verifier to believe."""
-
-    token: str
-    function: FunctionKey
-    revision: str
-    pod: str
-    slots: int
-    draining: bool
-    phases: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -290,31 +272,6 @@ def websocket_head(size: int) -> bytes:
     if size < 126:
         return bytes((0x82, size))
     return struct.pack(">BBH", 0x82, 126, size) if size < 65_536 else struct.pack(">BBQ", 0x82, 127, size)
-
-
-def parse_hello(fields: dict[str, Any]) -> Hello:
-    """The fields of HELLO; raises `LinkRefusedError` naming what does not fit."""
-    if fields.get("protocol") != wire.PROTOCOL:
-        raise LinkRefusedError(f"protocol {fields.get('protocol')!r} is not spoken here; {wire.PROTOCOL} is")
-    texts: dict[str, str] = {}
-    for name in ("token", "namespace", "function", "revision", "pod"):
-        value = fields.get(name)
-        if not isinstance(value, str) or len(value) > MAX_HELLO_BYTES:
-            raise LinkRefusedError(f"{name} of the hello must be text, not {type(value).__name__}")
-        texts[name] = value
-    slots = fields.get("slots")
-    if not isinstance(slots, int) or isinstance(slots, bool) or not 1 <= slots <= MAX_SLOTS:
-        raise LinkRefusedError(f"slots of the hello must be 1 to {MAX_SLOTS}, not {slots!r}")
-    phases = fields.get("phases")
-    return Hello(
-        token=texts["token"],
-        function=FunctionKey(texts["namespace"], texts["function"]),
-        revision=texts["revision"],
-        pod=texts["pod"],
-        slots=slots,
-        draining=bool(fields.get("draining")),
-        phases=phases if isinstance(phases, dict) else {},
-    )
 
 
 def parse_meta(meta: bytes) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from lambent.activator.activator import Activator
 from lambent.activator.admission.model import FunctionKey, Limits
-from lambent.activator.session import Hello, LinkRefusedError
+from lambent.activator.hello import Hello, LinkRefusedError
 from lambent.dev.console import Console, describe
 from lambent.dev.manifests import fingerprint, read_folder
 from lambent.dev.processes import ShimProcess, start_shim

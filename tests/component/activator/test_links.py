@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry
 from lambent.activator import session as session_module
 from lambent.activator.activator import Activator
 from lambent.activator.admission.model import Failure, FunctionKey, Invocation, Limits
+from lambent.activator.hello import Hello, LinkRefusedError
 from lambent.activator.reply import Reply
-from lambent.activator.session import Hello, LinkRefusedError
 from lambent.api import link as wire
 from lambent.api.function import parse_function
 from lambent.api.status import Initialization

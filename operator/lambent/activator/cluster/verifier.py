@@ -12,7 +12,7 @@ import binascii
 import json
 from typing import Any
 
-from lambent.activator.session import Hello, LinkRefusedError
+from lambent.activator.hello import Hello, LinkRefusedError
 from lambent.api.group import LABEL_FUNCTION, TOKEN_AUDIENCE
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import KubeError, NotFoundError

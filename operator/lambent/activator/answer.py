@@ -1,0 +1,56 @@
+"""Parts of messages that all doors share: the meta of INVOKE, Server-Timing, the web's errors. Pure."""
+
+from __future__ import annotations
+
+import json
+
+from lambent.activator.admission.model import Failure
+from lambent.activator.http import HttpResponse
+from lambent.activator.reply import Reply
+from lambent.activator.routing.table import Target
+from lambent.api.reasons import Reason, Side, find_reason
+
+
+def encode_meta(target: Target, request_id: str, trace_id: str, client_context: object) -> bytes:
+    """The meta of INVOKE."""
+    if not trace_id and client_context is None:
+        return target.meta_prefix + request_id.encode() + b'"}'
+    fields: dict[str, object] = {"arn": target.arn, "requestId": request_id}
+    if trace_id:
+        fields["traceId"] = trace_id
+    if client_context is not None:
+        fields["clientContext"] = client_context
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def reason_of(reply: Reply) -> Reason:
+    """The row of a function's own failure."""
+    return find_reason(str(reply.meta.get("reason") or "Function.Error"))
+
+
+def finish(response: HttpResponse, reply: Reply) -> None:
+    """Where the time went (W3C Server Timing), and who failed."""
+    meta = reply.meta
+    timing = f"queue;dur={reply.queue_seconds * 1000:.2f}, handler;dur={meta.get('durationMs', 0)}"
+    if "initMs" in meta:
+        timing += f", init;dur={meta['initMs']}"
+    if reply.waited_for_start:
+        timing += f", start;dur={reply.queue_seconds * 1000:.2f}"
+        for part, milliseconds in reply.start_parts.items():
+            timing += f", start-{part};dur={milliseconds:.2f}"
+    response.headers.append(("server-timing", timing))
+    if reply.function_error and not any(name == "x-lambent-reason" for name, _ in response.headers):
+        response.headers.append(("x-lambent-reason", reason_of(reply).code))
+
+
+def web_error(status: int, message: str, reason: Reason, request_id: str, retry_after_seconds: int | None = None) -> HttpResponse:
+    """An error of a function URL or an http Trigger, in API Gateway's shape."""
+    headers = [("content-type", "application/json"), ("x-amzn-requestid", request_id), ("x-lambent-reason", reason.code)]
+    if retry_after_seconds is not None:
+        headers.append(("retry-after", str(retry_after_seconds)))
+    return HttpResponse(status, headers, json.dumps({"message": message}).encode())
+
+
+def public_message(failure: Failure) -> str:
+    """A function's own errors stay inside; what the platform has to say helps the caller."""
+    return "Internal Server Error" if failure.reason.side is Side.FUNCTION else failure.message

@@ -1,0 +1,54 @@
+"""HELLO: what a shim says of itself, checked for its shape. Whether it is true is for a verifier to say. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lambent.activator.admission.model import FunctionKey
+from lambent.api import link as wire
+
+MAX_HELLO_BYTES = 64 * 1024
+MAX_SLOTS = 1000
+
+
+class LinkRefusedError(Exception):
+    """The hello cannot be believed or used; its text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """HELLO, checked for shape only: who it claims to be is for a verifier to believe."""
+
+    token: str
+    function: FunctionKey
+    revision: str
+    pod: str
+    slots: int
+    draining: bool
+    phases: dict[str, Any]
+
+
+def parse_hello(fields: dict[str, Any]) -> Hello:
+    """The fields of HELLO; raises `LinkRefusedError` naming what does not fit."""
+    if fields.get("protocol") != wire.PROTOCOL:
+        raise LinkRefusedError(f"protocol {fields.get('protocol')!r} is not spoken here; {wire.PROTOCOL} is")
+    texts: dict[str, str] = {}
+    for name in ("token", "namespace", "function", "revision", "pod"):
+        value = fields.get(name)
+        if not isinstance(value, str) or len(value) > MAX_HELLO_BYTES:
+            raise LinkRefusedError(f"{name} of the hello must be text, not {type(value).__name__}")
+        texts[name] = value
+    slots = fields.get("slots")
+    if not isinstance(slots, int) or isinstance(slots, bool) or not 1 <= slots <= MAX_SLOTS:
+        raise LinkRefusedError(f"slots of the hello must be 1 to {MAX_SLOTS}, not {slots!r}")
+    phases = fields.get("phases")
+    return Hello(
+        token=texts["token"],
+        function=FunctionKey(texts["namespace"], texts["function"]),
+        revision=texts["revision"],
+        pod=texts["pod"],
+        slots=slots,
+        draining=bool(fields.get("draining")),
+        phases=phases if isinstance(phases, dict) else {},
+    )

@@ -104,7 +104,6 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
             return _resync_seconds()
         return again
 
-    await wait_for_definitions(client)
     workers = Workers(reconcile, settings.workers, metrics)
     login = watches.log_in_by_kubeconfig
     if not settings.kubeconfig and settings.kubernetes_host:
@@ -112,7 +111,20 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
         login = functools.partial(watches.log_in_by_service_account, f"https://{host}:{settings.kubernetes_port}")
     async with asyncio.TaskGroup() as group:
         group.create_task(workers.run())
-        group.create_task(watches.run_watches(workers.add, login))
+        group.create_task(_watch(client, functools.partial(watches.run_watches, workers.add, login)))
+
+
+async def _watch(client: KubeClient, run_watches: Callable[[], Awaitable[None]]) -> None:
+    """Watch without end. kopf gives up where a kind is not there, as between an API server's start and its definitions'."""
+    while True:
+        await wait_for_definitions(client)
+        try:
+            await run_watches()
+            logger.warning("the watches have ended; starting them anew")
+        except Exception:
+            # Whatever it was that kopf could not go on with, deaf is the one thing that a controller must not be.
+            logger.exception("the watches have failed; starting them anew")
+        await asyncio.sleep(DEFINITIONS_SECONDS)
 
 
 async def wait_for_definitions(client: KubeClient) -> None:

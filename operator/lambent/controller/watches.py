@@ -49,7 +49,7 @@ class _Backoffs:
 
 
 async def run_watches(add: Add, login: Callable[[], kopf.ConnectionInfo | None]) -> None:
-    """Run kopf until cancelled, in a thread with a loop of its own.
+    """Run kopf until cancelled, in a thread with a loop of its own; raises what kopf ends with where a watch cannot go on.
 
     On its way out kopf cancels every task of its loop, and it takes the process's signals where it can: both would be ours.
     """
@@ -70,8 +70,14 @@ async def run_watches(add: Add, login: Callable[[], kopf.ConnectionInfo | None])
 
 
 def _run_kopf(registry: kopf.OperatorRegistry, stop: threading.Event) -> None:
-    operator = kopf.operator(registry=registry, settings=build_settings(), clusterwide=True, standalone=True, stop_flag=stop)
-    asyncio.run(operator)
+    async def run() -> None:
+        try:
+            await kopf.operator(registry=registry, settings=build_settings(), clusterwide=True, standalone=True, stop_flag=stop)
+        finally:
+            # A thread of kopf's waits for the flag, and the loop's end for that thread.
+            stop.set()
+
+    asyncio.run(run())
 
 
 def build_settings() -> kopf.OperatorSettings:
@@ -140,5 +146,6 @@ def quiet_logs() -> None:
     watching = logging.getLogger("kopf._cogs.clients.watching")
     if not any(isinstance(found, FirstOfMany) for found in watching.filters):
         watching.addFilter(FirstOfMany())
-    # Signals are the main thread's business, which kopf warns of.
-    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+    # What ends kopf is told by whoever starts it anew; and signals, which it warns of, are the main thread's business.
+    for name in ("orchestration", "running"):
+        logging.getLogger(f"kopf._core.reactor.{name}").setLevel(logging.CRITICAL)

@@ -1,0 +1,158 @@
+"""kopf against an API server of a few lines: what it watches reaches the queue, also after a kind was not there for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import kopf
+import pytest
+from aiohttp import web
+
+from lambent.controller import app, watches
+from lambent.controller.work_queue import Key
+from lambent.kube.access import ClusterAccess, NoCredentials
+from lambent.kube.client import KubeClient
+
+PATIENCE_SECONDS = 60.0
+"""kopf takes some seconds to end; only a controller that is deaf takes this."""
+KINDS = {
+    "/api/v1": ("namespaces", "events", "services", "configmaps", "pods"),
+    "/apis/apps/v1": ("deployments",),
+    "/apis/networking.k8s.io/v1": ("networkpolicies",),
+    "/apis/apiextensions.k8s.io/v1": ("customresourcedefinitions",),
+    "/apis/lambent.dev/v1alpha1": ("functions", "triggers"),
+}
+
+
+class Server:
+    """Discovery, one object of each kind, and watches that send what they are given; without the kinds in `missing`."""
+
+    def __init__(self) -> None:
+        self.missing: set[str] = set()
+        self.selectors: dict[str, str] = {}
+        self.events: dict[str, asyncio.Queue[dict[str, Any]]] = defaultdict(asyncio.Queue)
+        self.refused = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        path, _, plural = request.path.rpartition("/")
+        if request.path == "/api":
+            return web.json_response({"versions": ["v1"]})
+        if request.path == "/apis":
+            return web.json_response({"groups": [_group(base) for base in KINDS if base != "/api/v1"]})
+        if request.path in KINDS:
+            return web.json_response({"resources": [_resource(name) for name in KINDS[request.path]]})
+        assert plural in KINDS[path], request.path
+        if plural in self.missing:
+            self.refused.set()
+            return web.json_response({"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"}, status=404)
+        self.selectors[plural] = request.query.get("labelSelector", "")
+        if request.query.get("watch"):
+            return await self._stream(request, plural)
+        return web.json_response({"metadata": {"resourceVersion": "1"}, "items": [an_object(plural, f"listed-{plural}")]})
+
+    async def _stream(self, request: web.Request, plural: str) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while (event := await self.events[plural].get())["type"] != "END":
+            await response.write(json.dumps(event).encode() + b"\n")
+        return response
+
+
+def _group(base: str) -> dict[str, Any]:
+    _, _, name, version = base.split("/")
+    return {"name": name, "preferredVersion": {"version": version}, "versions": [{"version": version}]}
+
+
+def _resource(name: str) -> dict[str, Any]:
+    verbs = ["list", "watch", "get", "patch"]
+    return {"name": name, "kind": name.capitalize(), "singularName": "", "namespaced": name != "namespaces", "verbs": verbs}
+
+
+def an_object(plural: str, name: str) -> dict[str, Any]:
+    metadata = {
+        "name": name,
+        "namespace": "default",
+        "uid": f"{plural}-{name}",
+        "resourceVersion": "2",
+        "labels": {"lambent.dev/function": name},
+    }
+    return {"metadata": metadata, "spec": {}}
+
+
+class Seen:
+    """The keys that came, in any order; `until` takes one away."""
+
+    def __init__(self) -> None:
+        self.keys: list[Key] = []
+        self.came = asyncio.Event()
+
+    def add(self, key: Key, _: float) -> None:
+        self.keys.append(key)
+        self.came.set()
+
+    async def until(self, key: Key) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while key not in self.keys:
+                self.came.clear()
+                await self.came.wait()
+        self.keys.remove(key)
+
+
+@asynccontextmanager
+async def watched(server: Server, seen: Seen) -> AsyncIterator[None]:
+    web_app = web.Application()
+    web_app.router.add_route("*", "/{path:.*}", server.answer)
+    runner = web.AppRunner(web_app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with KubeClient(ClusterAccess(url, NoCredentials(), None)) as client:
+        run = functools.partial(watches.run_watches, seen.add, lambda: kopf.ConnectionInfo(server=url))
+        watching = asyncio.create_task(app._watch(client, run))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
+            await runner.cleanup()
+
+
+def test_objects_and_what_belongs_to_them_are_told_by_key() -> None:
+    async def main() -> None:
+        server, seen = Server(), Seen()
+        async with watched(server, seen):
+            await seen.until(Key("Trigger", "default", "listed-triggers"))
+            await seen.until(Key("Function", "default", "listed-functions"))
+            for plural in ("pods", "deployments", "services", "configmaps", "networkpolicies"):
+                await server.events[plural].put({"type": "ADDED", "object": an_object(plural, plural)})
+                await seen.until(Key("Function", "default", plural))
+            assert {server.selectors[plural] for plural in ("pods", "configmaps", "deployments")} == {"lambent.dev/function"}
+            assert server.selectors["functions"] == ""
+
+    asyncio.run(main())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_kind_that_is_not_there_for_a_while_is_watched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "DEFINITIONS_SECONDS", 0.05)
+
+    async def main() -> None:
+        server, seen = Server(), Seen()
+        async with watched(server, seen):
+            await seen.until(Key("Function", "default", "listed-functions"))
+            server.missing = {"functions"}
+            await server.events["functions"].put({"type": "END"})
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await server.refused.wait()
+            server.missing = set()
+            await seen.until(Key("Function", "default", "listed-functions"))
+            await server.events["functions"].put({"type": "ADDED", "object": an_object("functions", "new")})
+            await seen.until(Key("Function", "default", "new"))
+
+    asyncio.run(main())

@@ -21,6 +21,9 @@ from lambent.kube.client import Json, KubeClient
 REFUSED_SECONDS: Final = 30.0
 """How soon a write that was refused is tried again: quotas and admission rules change without telling."""
 
+TERMINATING: Final = "because it is being terminated"
+"""Part of what the API server says to whoever creates something in a namespace that is being deleted."""
+
 
 class FunctionReconciler:
     """Reconciles Functions; remembers of each only what the API server made of the last writes."""
@@ -74,6 +77,9 @@ class FunctionReconciler:
         return plan.requeue_seconds
 
     async def _tell_refusal(self, body: Json, observed: Observed, refused: RefusedError) -> float:
+        if TERMINATING in refused.message:
+            # The namespace goes, and the Function with it.
+            return REFUSED_SECONDS
         told = decide(self._clock(), replace(observed, refused={refused.kind: refused.message}), self._installation)
         # The status of the same step, without its writes: none of them is said to have happened.
         status = {key: value for key, value in (told.status or {}).items() if key != "readyRevision"}

@@ -154,6 +154,17 @@ def test_what_the_api_server_refuses_is_told_and_tried_again(bench: Bench) -> No
     assert bench.ready[:2] == ("Unknown", "Deploying")
 
 
+def test_a_namespace_that_goes_is_no_fault_of_the_manifest(bench: Bench) -> None:
+    bench.function()
+    bench.step()
+    words = "unable to create new content in namespace default because it is being terminated"
+    bench.api.fail["POST", "/deployments"] = ForbiddenError(403, "Forbidden", words)
+
+    assert bench.step() == REFUSED_SECONDS
+
+    assert bench.ready[:2] == ("Unknown", "Deploying")
+
+
 def test_a_refusal_never_says_that_a_revision_serves(bench: Bench) -> None:
     bench.function(scaling={"initialScale": 0})
     bench.step()

@@ -17,10 +17,10 @@ import pytest
 
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.diagnostics import describe
-from tests.e2e.framework.http_client import HttpClient
 from tests.e2e.framework.kube_api import KubeApi
-from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import SYSTEM, Workspace
+from tests.support.http_client import HttpClient
+from tests.support.waiting import wait_for
 
 CHECKOUT: Final = Path(__file__).parents[2]
 HERE: Final = Path(__file__).parent

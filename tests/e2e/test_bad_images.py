@@ -1,8 +1,8 @@
 """An image that cannot be pulled."""
 
 from tests.e2e.framework.manifests import ECHO, function
-from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import Workspace
+from tests.support.waiting import wait_for
 
 NOWHERE = "registry.invalid/nobody/nothing:1"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.framework.workspace import Workspace
-from tests.support.examples import Answer, Call, Example, load_examples
+from tests.support.examples import Example, load_examples, perform
 
 EXAMPLES = load_examples()
 
@@ -15,19 +15,10 @@ def applied(workspace: Workspace) -> None:
         workspace.apply(*example.manifests)
 
 
-def make(workspace: Workspace, example: Example, call: Call) -> Answer:
-    if call.request is None:
-        response = workspace.http.invoke(workspace.namespace, example.function, payload=call.payload(), tail=True)
-    else:
-        headers = {"Host": call.request.get("host", f"{example.function}.{workspace.namespace}"), **call.request.get("headers", {})}
-        response = workspace.http.request(call.request.get("method", "GET"), call.request["path"], call.payload(), headers)
-    return Answer(response.status, response.headers, response.cookies, response.body, response.function_error, response.log)
-
-
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
 def test_the_example_answers_as_it_says(workspace: Workspace, example: Example) -> None:
     workspace.wait_ready(example.function, seconds=120)
 
-    problems = [problem for call in example.calls for problem in call.problems(make(workspace, example, call))]
+    problems = [problem for call in example.calls for problem in call.problems(perform(workspace.http, workspace.namespace, example, call))]
 
     assert problems == []

@@ -9,8 +9,8 @@ import pytest
 
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.manifests import ECHO, function
-from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import SYSTEM, Workspace
+from tests.support.waiting import wait_for
 
 Helm = Callable[..., str]
 

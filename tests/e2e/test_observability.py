@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.framework.control_plane import ROLES, ControlPlane
 from tests.e2e.framework.manifests import function
-from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import Workspace
+from tests.support.waiting import wait_for
 
 TALKING = """
 import logging

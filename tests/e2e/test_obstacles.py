@@ -1,8 +1,8 @@
 """What keeps a function from running is named in its condition, and goes away with its cause."""
 
 from tests.e2e.framework.manifests import ECHO, function
-from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import Workspace
+from tests.support.waiting import wait_for
 
 KEYED = """
 import os

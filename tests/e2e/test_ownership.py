@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.framework.manifests import ECHO, function
-from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import Workspace
+from tests.support.waiting import wait_for
 
 OWNED = ("Deployment", "ReplicaSet", "Service", "ConfigMap", "Pod", "NetworkPolicy")
 

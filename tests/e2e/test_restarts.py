@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.manifests import ECHO, function
 from tests.e2e.framework.node import restart_api_server
-from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import Workspace
+from tests.support.waiting import wait_for
 
 SLOW = """
 import time

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.e2e.framework.manifests import function
-from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import Workspace
+from tests.support.waiting import wait_for
 
 GOOD = """
 import os

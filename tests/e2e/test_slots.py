@@ -4,8 +4,8 @@ import re
 
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.manifests import function
-from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import Workspace
+from tests.support.waiting import wait_for
 
 EXCLUSIVE = """
 import os

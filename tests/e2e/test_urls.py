@@ -4,8 +4,8 @@ import base64
 import json
 
 from tests.e2e.framework.manifests import function, http_trigger
-from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import Workspace
+from tests.support.waiting import wait_for
 
 SHOW = """
 import json

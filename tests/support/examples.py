@@ -19,21 +19,10 @@ from typing import Any, Final
 
 import yaml
 
+from tests.support.http_client import HttpClient, Response
 from tests.support.matching import differences
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back. `body` is what the client got; `function_error` and `log` are the Lambda API's."""
-
-    status: int
-    headers: Mapping[str, str]
-    cookies: tuple[str, ...]
-    body: bytes
-    function_error: str | None = None
-    log: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,11 +44,11 @@ class Call:
             return json.dumps(source["event"]).encode()
         return str(source.get("body", "")).encode()
 
-    def problems(self, answer: Answer) -> list[str]:
+    def problems(self, answer: Response) -> list[str]:
         """Where the answer is not what the example promises."""
         return [f"{self.folder.name} call {self.index}: {problem}" for problem in self._problems(answer)]
 
-    def _problems(self, answer: Answer) -> Iterator[str]:
+    def _problems(self, answer: Response) -> Iterator[str]:
         expect = self.expect
         if answer.status != expect.get("status", 200):
             yield f"status: expected {expect.get('status', 200)}, got {answer.status} {answer.body[:500]!r}"
@@ -69,7 +58,7 @@ class Call:
             if name in expect:
                 yield from differences(expect[name], json.loads(answer.body), name)
         if "headers" in expect:
-            yield from differences(expect["headers"], {key.lower(): value for key, value in answer.headers.items()}, "headers")
+            yield from differences(expect["headers"], dict(answer.headers), "headers")
         if "cookies" in expect:
             yield from differences(expect["cookies"], list(answer.cookies), "cookies")
         if "text" in expect and answer.body.decode() != expect["text"]:
@@ -93,6 +82,14 @@ class Example:
     function: str
     manifests: tuple[dict[str, Any], ...]
     calls: tuple[Call, ...]
+
+
+def perform(http: HttpClient, namespace: str, example: Example, call: Call) -> Response:
+    """Makes the call, where the example's function is in that namespace."""
+    if call.request is None:
+        return http.invoke(namespace, example.function, payload=call.payload(), tail=True)
+    headers = {"Host": call.request.get("host", f"{example.function}.{namespace}"), **call.request.get("headers", {})}
+    return http.request(call.request.get("method", "GET"), call.request["path"], call.payload(), headers)
 
 
 def load_example(folder: Path) -> Example:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.framework.manifests import ECHO, changed, function, http_trigger
-from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import Workspace
+from tests.support.waiting import wait_for
 
 
 class Kubectl:

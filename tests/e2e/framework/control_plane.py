@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from tests.e2e.framework.kube_api import ApiError, KubeApi
-from tests.e2e.framework.waiting import wait_for
 from tests.e2e.framework.workspace import SYSTEM
+from tests.support.waiting import wait_for
 
 ROLES = ("controller", "activator", "autoscaler")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from tests.e2e.framework.http_client import Response
+from tests.support.http_client import Response
 
 
 @dataclass(frozen=True)

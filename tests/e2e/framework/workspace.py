@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.framework.http_client import HttpClient, Response
 from tests.e2e.framework.kube_api import ApiError, KubeApi
 from tests.e2e.framework.load import Load
-from tests.e2e.framework.waiting import wait_for
+from tests.support.http_client import HttpClient, Response
+from tests.support.waiting import wait_for
 
 SYSTEM: Final = "lambent-system"
 

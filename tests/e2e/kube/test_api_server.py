@@ -20,7 +20,7 @@ from lambent.kube.watch import Added, Deleted, Listed, Modified, WatchSettings, 
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.kube_api import KubeApi
 from tests.e2e.framework.node import restart_api_server
-from tests.e2e.framework.waiting import wait_for
+from tests.support.waiting import wait_for
 
 NAMESPACE = "e2e-kube"
 CONFIG_MAPS = collection_path("v1", "configmaps", NAMESPACE)

@@ -1,4 +1,4 @@
-"""Calls through the activators' endpoint, as a client outside the cluster makes them."""
+"""Calls of functions as a client makes them, through the activators of a cluster or of `make dev`."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], what: str, seconds: float = 30.0, interval: float = 0.1) -> T:
+def wait_for(condition: Callable[[], T | None], what: str, seconds: float = 30.0, interval: float = 0.1) -> T:
     """The first true value of `condition`, asked every `interval` seconds; fails with `what` and the last value after `seconds`.
 
     An AssertionError that `condition` raises counts as "not yet", and its text is shown if it never passes.

@@ -157,7 +157,8 @@ class World:
             outcome |= {"outcome": "Succeeded", "errorType": "", "errorMessage": "", "stackTrace": []}
         else:
             outcome |= {"outcome": "Failed", "errorType": "Runtime.ImportModuleError", "errorMessage": "No module named 'x'"}
-            outcome |= {"stackTrace": ['  File "/var/task/app.py", line 1, in <module>\n    import x\n']}
+            # As the runtime tells an import error: the caller's error has no frames, people get them.
+            outcome |= {"stackTrace": [], "traceback": ['  File "/var/task/app.py", line 1, in <module>\n    import x\n']}
         status["initialization"] = outcome
 
     def scale(self, replicas: int) -> None:

@@ -229,15 +229,19 @@ def parse_initialization(revision: str, fields: dict[str, Any]) -> Initializatio
     if not isinstance(ok, bool):
         raise wire.FrameError(f"ok of INIT must be true or false, not {ok!r}")
     duration = fields.get("durationMs")
-    trace = fields.get("stackTrace")
     return Initialization(
         revision=revision,
         outcome=SUCCEEDED if ok else FAILED,
         duration_ms=float(duration) if isinstance(duration, int | float) else 0.0,
         error_type="" if ok else str(fields.get("errorType") or PLATFORM_INTERNAL.code),
         error_message="" if ok else str(fields.get("errorMessage") or ""),
-        stack_trace=tuple(str(line) for line in trace) if not ok and isinstance(trace, list) else (),
+        stack_trace=() if ok else _strings(fields.get("stackTrace")),
+        traceback=() if ok else _strings(fields.get("traceback")),
     )
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(str(line) for line in value) if isinstance(value, list) else ()
 
 
 def _phases(fields: dict[str, Any]) -> dict[str, Any]:

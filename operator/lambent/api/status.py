@@ -22,6 +22,9 @@ class Initialization:
     error_type: str = ""
     error_message: str = ""
     stack_trace: tuple[str, ...] = ()
+    """As callers get it; Lambda's has no frames for import errors."""
+    traceback: tuple[str, ...] = ()
+    """Where in the user's code an import failed, for people."""
 
     @property
     def succeeded(self) -> bool:
@@ -37,6 +40,7 @@ class Initialization:
             "errorType": self.error_type,
             "errorMessage": self.error_message,
             "stackTrace": list(self.stack_trace),
+            "traceback": list(self.traceback),
         }
 
 
@@ -86,15 +90,19 @@ def _parse_initialization(body: object) -> Initialization | None:
     if not isinstance(body, Mapping) or not body.get("revision"):
         return None
     duration = body.get("durationMs")
-    trace = body.get("stackTrace")
     return Initialization(
         revision=_string(body.get("revision")),
         outcome=_string(body.get("outcome")),
         duration_ms=float(duration) if isinstance(duration, int | float) else 0.0,
         error_type=_string(body.get("errorType")),
         error_message=_string(body.get("errorMessage")),
-        stack_trace=tuple(str(line) for line in trace) if isinstance(trace, list) else (),
+        stack_trace=_strings(body.get("stackTrace")),
+        traceback=_strings(body.get("traceback")),
     )
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(str(line) for line in value) if isinstance(value, list) else ()
 
 
 def _string(value: object) -> str:

@@ -97,7 +97,8 @@ def word_failure(initialization: Initialization, serving: str) -> str:
     """The condition's message for code that does not initialise: error, then the end of the traceback."""
     beside = f" (revision {serving} serves on)" if serving else ""
     head = f"revision {initialization.revision} does not initialise{beside}: {initialization.error_type}: {initialization.error_message}"
-    trace = "".join(f"\n{line.rstrip()}" for line in initialization.stack_trace[-TRACE_LINES:] if line.strip())
+    lines = (initialization.traceback or initialization.stack_trace)[-TRACE_LINES:]
+    trace = "".join(f"\n{line.rstrip()}" for line in lines if line.strip())
     return shorten(head + trace)
 
 

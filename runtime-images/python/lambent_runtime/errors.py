@@ -74,6 +74,17 @@ def _format_trace(trace: TracebackType | None) -> list[str]:
     return traceback.format_list(rows)  # type: ignore[arg-type]
 
 
+def format_import_trace(error: BaseException | None) -> list[str]:
+    """Where in the user's code an import failed, a string a frame: AWS's error object has none for import errors, people want it."""
+    if error is None:
+        return []
+    rows = [(row.filename, row.lineno, row.name, row.line) for row in traceback.extract_tb(error.__traceback__)]
+    own = [
+        row for row in rows if not row[0].startswith((_OWN_FOLDER, "<frozen importlib")) and not row[0].endswith("importlib/__init__.py")
+    ]
+    return traceback.format_list(own)  # type: ignore[arg-type]
+
+
 def format_error_lines(error: dict[str, Any]) -> list[str]:
     """The lines of an error in the log, text format; spaces that indent are no-break spaces, as CloudWatch shows them."""
     headline = "[ERROR]"

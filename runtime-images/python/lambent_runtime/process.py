@@ -17,7 +17,7 @@ from typing import Any
 
 from lambent_runtime import forking, frames, worker
 from lambent_runtime.channel import Channel, ChannelClosedError
-from lambent_runtime.errors import UNHANDLED_AT_INIT, FaultError, build_exception_error, build_fault_error
+from lambent_runtime.errors import UNHANDLED_AT_INIT, FaultError, build_exception_error, build_fault_error, format_import_trace
 from lambent_runtime.loader import is_coroutine_handler, load_handler
 from lambent_runtime.logs import Logs, Sink, set_up_logging, unbuffer_standard_streams
 from lambent_runtime.marshal import to_json
@@ -27,6 +27,7 @@ _CHANNEL_DESCRIPTOR = 3
 _LAST_DESCRIPTOR = 1024
 """What the shim's own parent left open below this is none of the function's business."""
 _OUT_OF_MEMORY_SCORE = b"1000"
+_TRACE_FRAMES = 10
 
 
 def main(runtime_dir: str) -> None:
@@ -68,15 +69,18 @@ def _live(channel: Channel, layers_dir: str, runtime_dir: str) -> None:
 
 def _initialise(channel: Channel, logs: Logs, layers_dir: str, runtime_dir: str) -> Any:
     prepare_imports(os.environ["LAMBDA_TASK_ROOT"], layers_dir, runtime_dir)
+    trace: list[str] = []
     try:
         return load_handler(os.environ["_HANDLER"])
     except FaultError as fault:
         error = build_fault_error(fault)
+        trace = format_import_trace(fault.__cause__)
     except Exception as failure:  # noqa: BLE001 - the user's module may raise anything; INIT reports it
         error = build_exception_error(failure)
     logging.warning(UNHANDLED_AT_INIT)  # noqa: LOG015 - the root logger, as AWS's runtime does
     logs.log_error(error)
-    channel.write(frames.encode(frames.INIT_FAILED, payload=to_json(error).encode()))
+    meta = json.dumps({"traceback": trace[-_TRACE_FRAMES:]}).encode()
+    channel.write(frames.encode(frames.INIT_FAILED, meta=meta, payload=to_json(error).encode()))
     sys.exit(1)
 
 

@@ -220,7 +220,7 @@ class Crew:
         elif frame.kind == frames.READY:
             self._on_ready(process, frame)
         elif frame.kind == frames.INIT_FAILED:
-            process.init_error = failures.parse_init_error(frame.payload)
+            process.init_error = failures.parse_init_error(frame.payload, frame.meta)
 
     def _claim(self, process: Process, pid: int) -> None:
         process.pid = pid

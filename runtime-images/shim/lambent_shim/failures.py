@@ -94,6 +94,8 @@ class InitError(NamedTuple):
     """The runtime's own error JSON; None where the process ended without one."""
     failure: Failure | None
     """How the process ended, where it told nothing itself."""
+    traceback: tuple[str, ...] = ()
+    """Where in the user's code an import failed, for people; the callers' error has none, as on Lambda."""
 
     def encode(self, request_id: str) -> tuple[bytes, str]:
         """(error's JSON, reason) for one caller."""
@@ -102,11 +104,13 @@ class InitError(NamedTuple):
         return self.payload or b"{}", INIT_ERROR
 
 
-def parse_init_error(payload: bytes) -> InitError:
+def parse_init_error(payload: bytes, meta: bytes = b"") -> InitError:
     """The error that the bootstrap reported."""
     try:
         fields: Any = json.loads(payload)
-        return InitError(str(fields["errorType"]), str(fields["errorMessage"]), tuple(map(str, fields["stackTrace"])), payload, None)
+        told: Any = json.loads(meta or b"{}")
+        stack_trace, traceback = tuple(map(str, fields["stackTrace"])), tuple(map(str, told.get("traceback", ())))
+        return InitError(str(fields["errorType"]), str(fields["errorMessage"]), stack_trace, payload, None, traceback)
     except (ValueError, KeyError, TypeError):
         return init_failure(Failure(INIT_ERROR, "Runtime.Unknown", "initialisation failed and reported no readable error"))
 

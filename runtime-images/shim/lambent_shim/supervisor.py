@@ -248,6 +248,7 @@ class Supervisor:
             "errorType": error.error_type,
             "errorMessage": error.message,
             "stackTrace": trace,
+            "traceback": list(error.traceback),
         }
         self._tell_init(outcome)
         waiting = list(self._waiting)

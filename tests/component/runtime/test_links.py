@@ -134,6 +134,23 @@ def test_a_failed_initialisation_is_told_and_repeated_for_each_invocation(tmp_pa
     asyncio.run(run())
 
 
+def test_an_import_error_tells_people_where_and_callers_what_lambda_tells(tmp_path: Path) -> None:
+    async def run() -> None:
+        activator = ScriptedActivator()
+        await activator.listen()
+        async with run_shim(tmp_path, "\nimport nowhere_to_be_found\n", activator.address):
+            link = await activator.accept()
+            link.welcome()
+            outcome = await link.initialised()
+            assert (outcome["errorType"], outcome["stackTrace"]) == ("Runtime.ImportModuleError", [])
+            assert len(outcome["traceback"]) == 1
+            assert "line 2, in <module>\n    import nowhere_to_be_found" in outcome["traceback"][0]
+            assert set((await link.call({})).json) == {"errorMessage", "errorType", "requestId", "stackTrace"}
+        activator.close()
+
+    asyncio.run(run())
+
+
 def test_an_exit_at_import_is_lambdas_exit_error(tmp_path: Path) -> None:
     async def run() -> None:
         activator = ScriptedActivator()

@@ -108,4 +108,5 @@ def shorten(outcome: Initialization) -> Initialization:
         error_type=outcome.error_type[:256],
         error_message=outcome.error_message[:MAX_MESSAGE],
         stack_trace=tuple(line[:1024] for line in outcome.stack_trace[-MAX_TRACE_LINES:]),
+        traceback=tuple(line[:1024] for line in outcome.traceback[-MAX_TRACE_LINES:]),
     )

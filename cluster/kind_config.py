@@ -30,12 +30,19 @@ def _kubeadm_patches(*, own_image: bool, restricted: bool) -> list[dict[str, Any
     proxy: dict[str, Any] = {"kind": "KubeProxyConfiguration"}
     if restricted:
         proxy["oomScoreAdj"] = 0
-    mask = {"node-cidr-mask-size": str(versions.NODE_POD_MASK)}
+    # The only ones of their kind have nobody to elect; electing, they write leases all day, and end (and are started ever later by the
+    # kubelet) whenever the API server is away for ten seconds.
+    alone = {"leader-elect": "false"}
+    manager = {"node-cidr-mask-size": str(versions.NODE_POD_MASK), **alone}
     # Where the controller manager's own provisioner makes volumes: it must make them on the node.
     volumes = {"name": "volumes", "hostPath": VOLUMES, "mountPath": VOLUMES, "pathType": "DirectoryOrCreate"}
     directory = {"patches": {"directory": PATCHES_IN_NODE}}
     return [
-        {"kind": "ClusterConfiguration", "controllerManager": {"extraArgs": mask, "extraVolumes": [volumes]}},
+        {
+            "kind": "ClusterConfiguration",
+            "controllerManager": {"extraArgs": manager, "extraVolumes": [volumes]},
+            "scheduler": {"extraArgs": alone},
+        },
         {"kind": "InitConfiguration", **directory},
         {"kind": "JoinConfiguration", **directory},
         _kubelet(own_image=own_image, restricted=restricted),

@@ -2,6 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.manifests import ECHO, function
 from tests.e2e.framework.node import restart_api_server
@@ -77,6 +79,7 @@ def test_without_the_controller_functions_answer_from_zero_and_changes_come_late
     assert workspace.result("asleep") == "changed"
 
 
+@pytest.mark.timeout(420)  # kubelet, scheduler and controller manager come back by back-offs of their own
 def test_warm_functions_do_not_notice_a_restart_of_the_api_server(workspace: Workspace, control_plane: ControlPlane) -> None:
     workspace.deploy(function("independent", SLOW))
 

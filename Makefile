@@ -12,7 +12,8 @@ help: ## List the targets
 demo: up ## Set everything up, call a function from zero, watch it go back to zero
 	@python3 examples/run_demo.py
 
-test: check up e2e ## Set everything up and run every test
+# The cluster comes before the fast tests: those of the chart need the helm that it brings.
+test: lint types up fast e2e ## Set everything up and run every test
 
 check: lint types fast ## Lint, types and the tests that need no cluster
 

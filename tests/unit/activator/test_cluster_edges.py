@@ -199,6 +199,35 @@ def test_an_outcome_is_written_again_after_a_failure_and_the_last_one_wins() -> 
     assert client.asked[-1][2]["status"]["initialization"]["outcome"] == SUCCEEDED
 
 
+def test_an_outcome_waits_for_a_watch_that_is_behind() -> None:
+    client = ScriptedClient()
+    seen = iter([("r0", "r0"), ("r0", "r0"), ("r1", "r0")])
+
+    async def scenario() -> None:
+        reporter = KubeReporter(client, lambda _: None, lambda _: next(seen, ("r1", "r0")), QUICK)  # type: ignore[arg-type]
+        reporter.report(KEY, BAD)
+        while reporter._tasks:  # noqa: ASYNC110 - the loop's next turn is all that is waited for
+            await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+
+    assert [body["status"]["initialization"]["outcome"] for _, _, body in client.asked] == [FAILED]
+
+
+def test_an_outcome_that_nobody_asks_for_is_dropped_in_the_end() -> None:
+    client = ScriptedClient()
+
+    async def scenario() -> None:
+        reporter = KubeReporter(client, lambda _: None, lambda _: ("r2", "r2"), QUICK)  # type: ignore[arg-type]
+        reporter.report(KEY, GOOD)
+        while reporter._tasks:  # noqa: ASYNC110 - the loop's next turn is all that is waited for
+            await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+
+    assert client.asked == []
+
+
 def test_what_is_written_is_bounded() -> None:
     long = Initialization("r1", FAILED, 0.0, "E" * 1000, "m" * 100_000, tuple("x" * 5000 for _ in range(500)))
 

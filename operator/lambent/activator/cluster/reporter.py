@@ -17,6 +17,8 @@ from lambent.kube.paths import object_path
 
 FIELD_MANAGER = "lambent-activator"
 TRIES = 10
+WATCH_TRIES = 8
+"""How often an outcome of a revision that the watch does not name is looked at again: the watch may be behind."""
 MAX_MESSAGE = 8192
 MAX_TRACE_LINES = 60
 
@@ -57,8 +59,15 @@ class KubeReporter:
 
     async def _write(self, function: FunctionKey) -> None:
         failures = 0
+        looks = 0
         while failures < TRIES:
             outcome = self._pending[function]
+            if not is_wanted(outcome, self._revisions(function)):
+                looks += 1
+                if looks == WATCH_TRIES:
+                    break
+                await asyncio.sleep(self._backoff.wait_seconds(looks, random.random()))  # noqa: S311 - jitter
+                continue
             if not is_news(outcome, self._known(function), self._revisions(function)):
                 break
             path = object_path(API_VERSION, FUNCTIONS, function.namespace, function.name, "status")
@@ -80,16 +89,21 @@ class KubeReporter:
         del self._pending[function]
 
 
+def is_wanted(outcome: Initialization, revisions: tuple[str, str] | None) -> bool:
+    """Whether an outcome is of a revision that is asked for or serves, as far as the watch knows."""
+    return revisions is None or not revisions[0] or outcome.revision in revisions
+
+
 def is_news(outcome: Initialization, known: Initialization | None, revisions: tuple[str, str] | None) -> bool:
     """Whether an outcome is worth a write.
 
     It is not where it is known, or of a revision that is neither asked for nor serving. A success of the serving revision says nothing
     beside what is known of a newer one: the newer one's outcome must stay for the controller to read.
     """
+    if not is_wanted(outcome, revisions):
+        return False
     if revisions is not None:
-        latest, ready = revisions
-        if latest and outcome.revision not in (latest, ready):
-            return False
+        latest, _ = revisions
         if latest and outcome.revision != latest and known is not None and known.revision == latest:
             return False
     if known is None or known.revision != outcome.revision:

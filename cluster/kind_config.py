@@ -18,6 +18,9 @@ def _kubelet(*, own_image: bool, restricted: bool) -> dict[str, Any]:
         "failSwapOn": False,
         "failCgroupV1": False,
         "serializeImagePulls": False,
+        # Tests stop what runs here again and again, the API server too: it must not stay away for minutes, nor a repaired function.
+        "featureGates": {"KubeletCrashLoopBackOffMax": True},
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "3s"},
     }
     if own_image:  # no systemd in it
         configuration |= {"cgroupDriver": "cgroupfs", "cgroupRoot": "/kubelet"}

@@ -1,5 +1,6 @@
 """The project's own images: which there are, how they are built, and when they are put into the nodes."""
 
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -67,7 +68,22 @@ def build(settings: Settings, engine: Engine, base: str, images: Sequence[Produc
         return identity
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(zip((image.name for image in images), pool.map(build_one, images), strict=True))
+        built = dict(zip((image.name for image in images), pool.map(build_one, images), strict=True))
+    # Under the chart's own version too: so does `helm install` without values find them.
+    for name in [image.name for image in images if image in IMAGES]:
+        released = f"{name.removesuffix(':dev')}:{version(settings)}"
+        run([engine.client, "tag", name, released], log=settings.logs / "tag.log", env=engine.env)
+        built[released] = built[name]
+    return built
+
+
+def version(settings: Settings) -> str:
+    """The version that the chart installs by default."""
+    text = (settings.checkout / "charts" / "lambent" / "Chart.yaml").read_text(encoding="utf-8")
+    found = re.search(r"^appVersion: *\"?([^\s\"]+)", text, re.MULTILINE)
+    if found is None:
+        raise ClusterError("charts/lambent/Chart.yaml names no appVersion", do="name one")
+    return found[1]
 
 
 def changed(loaded: dict[str, str], built: dict[str, str]) -> list[str]:

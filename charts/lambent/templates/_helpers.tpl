@@ -104,11 +104,12 @@ topologySpreadConstraints:
     periodSeconds: 10
     timeoutSeconds: 5
     failureThreshold: 3
+  # Patient: a busy node must not empty the Service. A pod that stops leaves it by its deletion, not by its probe.
   readinessProbe:
     httpGet: {path: /readyz, port: health}
     periodSeconds: 2
-    timeoutSeconds: 2
-    failureThreshold: 2
+    timeoutSeconds: 5
+    failureThreshold: 3
 {{- end }}
 
 {{/* Environment that every role reads. */}}

@@ -74,7 +74,8 @@ def render(*, nodes: int, own_image: bool, restricted: bool, map_port: bool, pat
             "ipFamily": "ipv4",
             "apiServerAddress": "127.0.0.1",
             "disableDefaultCNI": own_image,
-            "kubeProxyMode": "nftables",
+            # With Debian's nft, kube-proxy's nftables mode empties its own maps at each full sync, once an hour (docs/cluster.md).
+            "kubeProxyMode": "iptables",
             "podSubnet": versions.POD_SUBNET,
             "serviceSubnet": versions.SERVICE_SUBNET,
         },

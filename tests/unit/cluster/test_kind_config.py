@@ -86,3 +86,7 @@ def test_a_node_without_a_pod_range_is_not_ready() -> None:
 def test_each_image_of_kubeadm_has_its_target() -> None:
     names = ["kube-apiserver:v1", "kube-proxy:v1", "coredns/coredns:v1", "pause:3", "etcd:3"]
     assert [target_of(f"registry/{name}") for name in names] == ["kube", "kube", "coredns", "pause", "etcd"]
+
+
+def test_kube_proxy_keeps_off_the_nftables_mode_that_empties_its_own_maps() -> None:
+    assert configuration()["networking"]["kubeProxyMode"] == "iptables"

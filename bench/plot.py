@@ -29,7 +29,8 @@ def draw(calls: list[Call], loads: Loads, target: Path) -> None:
             bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
         left.plot(range(1, len(ordered) + 1), [one.milliseconds for one in ordered], "k.", label="seen by the caller")
         left.set(title="Cold starts through the Deployment, fastest to slowest", xlabel="run", ylabel="ms")
-        left.legend()
+        left.legend(fontsize=8, loc="upper left")
+        left.margins(y=0.35)
     names = sorted({name for name, _ in loads})
     width = 0.8 / max(1, len(names))
     for index, name in enumerate(names):
@@ -39,8 +40,8 @@ def draw(calls: list[Call], loads: Loads, target: Path) -> None:
         right.bar_label(bars, [f"{height:,.0f}" for height in heights], fontsize=7, rotation=90, padding=3)
     right.set(title="Warm requests per second", xlabel="connections", ylabel="requests/s", yscale="log")
     right.set_xticks([place + 0.4 - width / 2 for place in range(len(CONNECTIONS))], [str(at) for at in CONNECTIONS])
-    right.margins(y=0.2)
+    right.margins(y=0.3)
     if names:
-        right.legend()
+        right.legend(fontsize=8, loc="upper left")
     figure.savefig(target, dpi=130)
     plt.close(figure)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from aiohttp import web
 
@@ -14,6 +13,7 @@ from lambent.api.fields import InvalidSpecError
 from lambent.autoscaler.statistics import Push, parse_push
 from lambent.kube.errors import KubeError
 from lambent.kube.tokens import PodIdentity, TokenRefusedError
+from lambent.telemetry.listener import Listener
 
 logger: Final = logging.getLogger(__name__)
 PATH: Final = "/statistics"
@@ -21,7 +21,7 @@ _LARGEST_PUSH_BYTES: Final = 8 << 20
 """Some 60,000 active functions."""
 
 
-class StatisticsReceiver:
+class StatisticsReceiver(Listener):
     """Listens from `start` to `close`; an asynchronous context manager.
 
     Answers 204, or an error as JSON `{error}`: 400 names the field; 401 for a token that proves nothing, 403 for one of anybody but an
@@ -38,39 +38,16 @@ class StatisticsReceiver:
         host: str | None = None,
     ) -> None:
         """`identify` says whose a token is; `allowed` is the (namespace, service account) of activators; `receive` takes in a push."""
-        self.port = port
-        self._host = host
+        super().__init__(port, host, keepalive_timeout=60.0)
         self._identify = identify
         self._allowed = allowed
         self._receive = receive
-        self._runner: web.AppRunner | None = None
 
-    async def start(self) -> None:
-        """Listen. Raises OSError where the port is taken."""
+    def build_application(self) -> web.Application:
+        """The one path that activators push to."""
         app = web.Application(client_max_size=_LARGEST_PUSH_BYTES)
         app.router.add_post(PATH, self._take)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, keepalive_timeout=60.0)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self.port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self.port = runner.addresses[0][1]
-
-    async def close(self) -> None:
-        """Stop listening."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        await self.close()
+        return app
 
     async def _take(self, request: web.Request) -> web.Response:
         refusal = await self._refuse(request)

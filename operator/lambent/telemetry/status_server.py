@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+
+from lambent.telemetry.listener import Listener
 
 Check = Callable[[], str | None]
 """None where all is well, else a short reason why not."""
 _PLAIN: Final = "text/plain"
 
 
-class StatusServer:
+class StatusServer(Listener):
     """Serves from `start` to `close`; an asynchronous context manager.
 
     `ready` are the checks of /readyz by name, `healthy` those of /healthz (none: alive as long as the event loop turns). Each answers 200
@@ -32,41 +33,18 @@ class StatusServer:
         host: str | None = None,
     ) -> None:
         """`port` 0 takes a free one (see `port` after the start); `host` None means all addresses."""
-        self.port = port
-        self._host = host
+        super().__init__(port, host)
         self._registry = registry
         self._ready = dict(ready or {})
         self._healthy = dict(healthy or {})
-        self._runner: web.AppRunner | None = None
 
-    async def start(self) -> None:
-        """Listen. Raises OSError where the port is taken."""
+    def build_application(self) -> web.Application:
+        """The three paths."""
         app = web.Application()
         app.router.add_get("/healthz", self._answer_healthz)
         app.router.add_get("/readyz", self._answer_readyz)
         app.router.add_get("/metrics", self._answer_metrics)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self.port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self.port = runner.addresses[0][1]
-
-    async def close(self) -> None:
-        """Stop listening."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        await self.close()
+        return app
 
     async def _answer_healthz(self, _: web.Request) -> web.Response:
         return _verdict(self._healthy)

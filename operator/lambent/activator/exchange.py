@@ -32,7 +32,7 @@ from lambent.activator.session import MAX_RESPONSE_BYTES, LinkSession, Result, p
 from lambent.activator.start_parts import start_parts
 from lambent.api import link as wire
 from lambent.api.reasons import FUNCTION_INIT_ERROR, FUNCTION_RESPONSE_TOO_LARGE, PLATFORM_INTERNAL
-from lambent.api.status import FAILED, SUCCEEDED, Initialization
+from lambent.api.status import FAILED, SUCCEEDED, Initialization, parse_lines
 from lambent.telemetry.activator_metrics import ActivatorMetrics
 
 LINK_PATH = "/link"
@@ -235,13 +235,9 @@ def parse_initialization(revision: str, fields: dict[str, Any]) -> Initializatio
         duration_ms=float(duration) if isinstance(duration, int | float) else 0.0,
         error_type="" if ok else str(fields.get("errorType") or PLATFORM_INTERNAL.code),
         error_message="" if ok else str(fields.get("errorMessage") or ""),
-        stack_trace=() if ok else _strings(fields.get("stackTrace")),
-        traceback=() if ok else _strings(fields.get("traceback")),
+        stack_trace=() if ok else parse_lines(fields.get("stackTrace")),
+        traceback=() if ok else parse_lines(fields.get("traceback")),
     )
-
-
-def _strings(value: object) -> tuple[str, ...]:
-    return tuple(str(line) for line in value) if isinstance(value, list) else ()
 
 
 def _phases(fields: dict[str, Any]) -> dict[str, Any]:

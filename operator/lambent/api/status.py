@@ -96,12 +96,13 @@ def _parse_initialization(body: object) -> Initialization | None:
         duration_ms=float(duration) if isinstance(duration, int | float) else 0.0,
         error_type=_string(body.get("errorType")),
         error_message=_string(body.get("errorMessage")),
-        stack_trace=_strings(body.get("stackTrace")),
-        traceback=_strings(body.get("traceback")),
+        stack_trace=parse_lines(body.get("stackTrace")),
+        traceback=parse_lines(body.get("traceback")),
     )
 
 
-def _strings(value: object) -> tuple[str, ...]:
+def parse_lines(value: object) -> tuple[str, ...]:
+    """The lines of a trace; none where it is no list."""
     return tuple(str(line) for line in value) if isinstance(value, list) else ()
 
 

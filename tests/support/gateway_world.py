@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +11,7 @@ from lambent.activator.configuration import Configuration
 from lambent.activator.gateway import Gateway
 from lambent.activator.http import Headers, HttpRequest, HttpResponse
 from lambent.activator.identity import Identities
-from lambent.activator.reply import Answer, Reply
+from lambent.activator.reply import Reply
 from lambent.api.function import parse_function
 from lambent.api.trigger import parse_trigger
 
@@ -47,15 +46,23 @@ class GatewayWorld:
         self.invocations: list[Invocation] = []
         self.rules: dict[FunctionKey, Rules | None] = {}
         self.metrics = CountedMetrics()
+        self.cancelled: list[Invocation] = []
         self.gateway = Gateway(
-            self._invoke, self.metrics, clock=lambda: EPOCH_SECONDS, identities=Identities(lambda count: bytes(range(256)) * (count // 256))
+            self, self.metrics, clock=lambda: EPOCH_SECONDS, identities=Identities(lambda count: bytes(range(256)) * (count // 256))
         )
         self.configuration = Configuration(self.gateway, self.rules.__setitem__, lambda _: None)
 
-    async def _invoke(self, invocation: Invocation) -> Answer:
+    def submit(self, invocation: Invocation) -> None:
+        """The gateway's `Invoker`: answers at once."""
         self.invocations.append(invocation)
         answer = self.answer(invocation) if isinstance(self.answer, Callable) else self.answer  # type: ignore[arg-type]
-        return answer if isinstance(answer, Reply | Failure) else Reply(json.dumps(answer).encode(), function_error=False, meta=META)
+        invocation.waiter(
+            answer if isinstance(answer, Reply | Failure) else Reply(json.dumps(answer).encode(), function_error=False, meta=META)
+        )
+
+    def cancel(self, invocation: Invocation) -> None:
+        """Remember it."""
+        self.cancelled.append(invocation)
 
     def add_function(self, name: str = "hello", namespace: str = "default", **spec: Any) -> None:
         body = {
@@ -74,7 +81,10 @@ class GatewayWorld:
     ) -> HttpResponse:
         path, _, query = target.partition("?")
         request = HttpRequest(method, path, query, [("Host", host), *(headers or [])], body, "203.0.113.7", port=8080)
-        return asyncio.run(self.gateway.handle(request))
+        responses: list[HttpResponse] = []
+        self.gateway.handle(request, responses.append)
+        (response,) = responses
+        return response
 
     def invoke(self, name: str = "hello", body: bytes = b"{}", **headers: str) -> HttpResponse:
         named = [(key.replace("_", "-"), value) for key, value in headers.items()]

@@ -12,7 +12,7 @@ from lambent.activator.admission.core import Admission
 from lambent.activator.admission.model import Limits
 from lambent.activator.configuration import Configuration
 from lambent.activator.exchange import Exchange
-from lambent.activator.front import BACKLOG, Front
+from lambent.activator.front.server import BACKLOG, Front
 from lambent.activator.gateway import Gateway
 from lambent.activator.ports import InitializationReporter, Provisioner, Verifier
 from lambent.activator.session import MAX_FRAME_BYTES
@@ -40,9 +40,9 @@ class Activator:
         self.metrics = ActivatorMetrics(registry)
         registry.register(FigureCollector(self.admission.figures))
         self.exchange = Exchange(self.admission, provisioner, verifier, reporter, self.metrics, identity=identity)
-        self.gateway = Gateway(self.exchange.invoke, self.metrics)
+        self.gateway = Gateway(self.exchange, self.metrics)
         self.configuration = Configuration(self.gateway, self.exchange.set_rules, self.metrics.forget, region=region)
-        self._front = Front(self.gateway, port=0)
+        self._front = Front(self.gateway)
         self._links: asyncio.Server | None = None
         self._timer: asyncio.Task[None] | None = None
         self.http_port = 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import orjson
+
 from lambent.activator.admission.model import Failure
 from lambent.activator.http import HttpResponse
 from lambent.activator.reply import Reply
@@ -13,14 +15,12 @@ from lambent.api.reasons import Reason, Side, find_reason
 
 def encode_meta(target: Target, request_id: str, trace_id: str, client_context: object) -> bytes:
     """The meta of INVOKE."""
-    if not trace_id and client_context is None:
-        return target.meta_prefix + request_id.encode() + b'"}'
-    fields: dict[str, object] = {"arn": target.arn, "requestId": request_id}
+    meta = target.meta_prefix + request_id.encode() + b'"'
     if trace_id:
-        fields["traceId"] = trace_id
+        meta += b',"traceId":' + orjson.dumps(trace_id)
     if client_context is not None:
-        fields["clientContext"] = client_context
-    return json.dumps(fields, separators=(",", ":")).encode()
+        meta += b',"clientContext":' + json.dumps(client_context, separators=(",", ":")).encode()
+    return meta + b"}"
 
 
 def reason_of(reply: Reply) -> Reason:
@@ -36,7 +36,7 @@ def finish(response: HttpResponse, reply: Reply) -> None:
         timing += f", init;dur={meta['initMs']}"
     if reply.waited_for_start:
         timing += f", start;dur={reply.queue_seconds * 1000:.2f}"
-        for part, milliseconds in reply.start_parts.items():
+        for part, milliseconds in (reply.start_parts or {}).items():
             timing += f", start-{part};dur={milliseconds:.2f}"
     response.headers.append(("server-timing", timing))
     if reply.function_error and not any(name == "x-lambent-reason" for name, _ in response.headers):

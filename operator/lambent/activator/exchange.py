@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,8 +28,8 @@ from lambent.activator.admission.model import (
 )
 from lambent.activator.hello import Hello
 from lambent.activator.ports import InitializationReporter, Provisioner, Verifier
-from lambent.activator.reply import Answer, Reply
-from lambent.activator.session import MAX_RESPONSE_BYTES, LinkSession, Result, parse_meta
+from lambent.activator.reply import Reply
+from lambent.activator.session import MAX_RESPONSE_BYTES, LinkSession, parse_meta
 from lambent.activator.start_parts import start_parts
 from lambent.api import link as wire
 from lambent.api.reasons import FUNCTION_INIT_ERROR, FUNCTION_RESPONSE_TOO_LARGE, PLATFORM_INTERNAL
@@ -66,19 +67,18 @@ class Exchange:
         self._loop = asyncio.get_running_loop()
         self._sessions: dict[int, LinkSession] = {}
         self._next_session = 0
+        self._todo: deque[Action] = deque()
+        self._performing = False
 
     # Callers
 
-    async def invoke(self, invocation: Invocation) -> Answer:
-        """The function's answer, or why there is none. Cancelling it cancels the invocation."""
-        waiter: asyncio.Future[Answer] = self._loop.create_future()
-        invocation.waiter = waiter
+    def submit(self, invocation: Invocation) -> None:
+        """Have it answered by `invocation.waiter`, before this returns or later: the function's answer, or why there is none."""
         self._perform(self.admission.submit(invocation, self._loop.time()))
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            self._perform(self.admission.cancel(invocation, self._loop.time()))
-            raise
+
+    def cancel(self, invocation: Invocation) -> None:
+        """Its caller is gone: `waiter` is called no more."""
+        self._perform(self.admission.cancel(invocation, self._loop.time()))
 
     def set_rules(self, function: FunctionKey, rules: Rules | None) -> None:
         """A Function was added or changed, or (None) deleted."""
@@ -118,33 +118,30 @@ class Exchange:
         self._reporter.report(hello.function, outcome)
         self._perform(self.admission.initialized(session.number, failure, self._loop.time()))
 
-    def answered(self, session: LinkSession, number: int, result: Result) -> None:
+    def answered(self, session: LinkSession, number: int, flags: int, meta: bytes, payload: bytes) -> None:
         """A whole RESULT."""
         now = self._loop.time()
-        meta = parse_meta(result.meta)
-        invocation, actions = self.admission.result(session.number, number, now, again=bool(result.flags & wire.AGAIN))
-        if actions:
-            self._perform(actions)
-        if invocation is None or invocation.waiter.done():
+        fields = parse_meta(meta)
+        invocation, actions = self.admission.result(session.number, number, now, again=bool(flags & wire.AGAIN))
+        self._perform(actions)
+        if invocation is None:
             return
-        if result.size > MAX_RESPONSE_BYTES:
-            failure = Failure(FUNCTION_RESPONSE_TOO_LARGE, f"the response has {result.size} bytes")
-            invocation.waiter.set_result(failure)
+        if len(payload) > MAX_RESPONSE_BYTES:
+            invocation.waiter(Failure(FUNCTION_RESPONSE_TOO_LARGE, f"the response has over {MAX_RESPONSE_BYTES} bytes"))
             return
-        chunks = result.chunks
         reply = Reply(
-            payload=chunks[0] if len(chunks) == 1 else b"".join(chunks),
-            function_error=bool(result.flags & wire.FUNCTION_ERROR),
-            meta=meta,
-            queue_seconds=invocation.dispatched_at - invocation.enqueued_at,
-            total_seconds=now - invocation.enqueued_at,
-            waited_for_start=invocation.waited_for_start,
+            payload,
+            bool(flags & wire.FUNCTION_ERROR),
+            fields,
+            invocation.dispatched_at - invocation.enqueued_at,
+            now - invocation.enqueued_at,
+            invocation.waited_for_start,
         )
         if invocation.waited_for_start:
             asked_at = time.time() - reply.total_seconds
             raised_at = self._provisioner.raised_at(invocation.function)
             reply.start_parts = start_parts(asked_at, reply.queue_seconds, raised_at, session.phases)
-        invocation.waiter.set_result(reply)
+        invocation.waiter(reply)
 
     def bounced(self, session: LinkSession, number: int) -> None:
         """An invocation that has not started comes back."""
@@ -197,24 +194,36 @@ class Exchange:
     # Doing
 
     def _perform(self, actions: list[Action]) -> None:
-        for action in actions:
-            if isinstance(action, Send):
-                self._send(action)
-            elif isinstance(action, Fail):
-                if not action.invocation.waiter.done():
-                    action.invocation.waiter.set_result(action.failure)
-            elif isinstance(action, Start):
-                self._metrics.start_asked(action.function)
-                self._provisioner.raise_to(action.function, action.replicas)
-            elif isinstance(action, Close):
-                self._sessions[action.link].close(action.why)
-            elif (session := self._sessions.get(action.link)) is not None:
-                if isinstance(action, Cancel):
-                    session.send_part(wire.CANCEL, action.number)
-                elif isinstance(action, Want):
-                    session.send_control(wire.WANT)
-                elif isinstance(action, Return):
-                    session.send_count(wire.RETURN, action.slots)
+        """In the order they were decided: what a caller asks for while it is being answered comes after what is still to be done."""
+        if not actions:
+            return
+        self._todo.extend(actions)
+        if self._performing:
+            return
+        self._performing = True
+        try:
+            while self._todo:
+                self._do(self._todo.popleft())
+        finally:
+            self._performing = False
+
+    def _do(self, action: Action) -> None:
+        if isinstance(action, Send):
+            self._send(action)
+        elif isinstance(action, Fail):
+            action.invocation.waiter(action.failure)
+        elif isinstance(action, Start):
+            self._metrics.start_asked(action.function)
+            self._provisioner.raise_to(action.function, action.replicas)
+        elif isinstance(action, Close):
+            self._sessions[action.link].close(action.why)
+        elif (session := self._sessions.get(action.link)) is not None:
+            if isinstance(action, Cancel):
+                session.send_part(wire.CANCEL, action.number)
+            elif isinstance(action, Want):
+                session.send_control(wire.WANT)
+            elif isinstance(action, Return):
+                session.send_count(wire.RETURN, action.slots)
 
     def _send(self, action: Send) -> None:
         session = self._sessions.get(action.link)

@@ -6,47 +6,46 @@ Bytes of headers are latin-1 on the wire; here they are text. Nothing in this mo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from http import HTTPStatus
 
 Headers = list[tuple[str, str]]
 
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
-
-@dataclass(slots=True)
 class HttpRequest:
     """One request, its body already read whole."""
 
-    method: str
-    path: str
-    """As it was sent, percent-encoding and all, without the query."""
-    query: str
-    """As it was sent, without the question mark."""
-    headers: Headers
-    """In the order sent; names as sent."""
-    body: bytes
-    client: str
-    """The peer's address."""
-    version: str = "HTTP/1.1"
-    scheme: str = "http"
-    port: int = 80
-    """The port it came in on."""
-    lower: dict[str, str] = field(default_factory=dict)
-    """Headers by lower-case name, several of one name joined with commas."""
+    __slots__ = ("body", "client", "headers", "host", "lower", "method", "path", "port", "query", "scheme", "version")
 
-    def __post_init__(self) -> None:
-        lower = self.lower
-        for name, value in self.headers:
-            key = name.lower()
-            lower[key] = f"{lower[key]},{value}" if key in lower else value
-
-    @property
-    def host(self) -> str:
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: Headers,
+        body: bytes,
+        client: str,
+        version: str = "HTTP/1.1",
+        scheme: str = "http",
+        port: int = 80,
+        lower: dict[str, str] | None = None,
+    ) -> None:
+        self.method = method
+        self.path = path
+        """As it was sent, percent-encoding and all, without the query."""
+        self.query = query
+        """As it was sent, without the question mark."""
+        self.headers = headers
+        """In the order sent; names as sent."""
+        self.body = body
+        self.client = client
+        """The peer's address."""
+        self.version = version
+        self.scheme = scheme
+        self.port = port
+        """The port it came in on."""
+        self.lower = join_headers(headers) if lower is None else lower
+        """Headers by lower-case name, several of one name joined with commas."""
+        self.host = host_name(self.lower.get("host", ""))
         """The Host header in lower case without its port."""
-        host = self.lower.get("host", "").lower()
-        if host.startswith("["):
-            return host.partition("]")[0] + "]"
-        return host.partition(":")[0]
 
 
 @dataclass(slots=True)
@@ -57,7 +56,19 @@ class HttpResponse:
     headers: Headers = field(default_factory=list)
     body: bytes = b""
 
-    @property
-    def phrase(self) -> str:
-        """The reason phrase of its status."""
-        return _PHRASES.get(self.status, "Unknown")
+
+def join_headers(headers: Headers) -> dict[str, str]:
+    """Values by lower-case name, several of one name joined with commas (RFC 9110, 5.3)."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        joined[key] = f"{joined[key]},{value}" if key in joined else value
+    return joined
+
+
+def host_name(authority: str) -> str:
+    """`Example.com:80` without its port and in lower case; brackets of an IPv6 address stay."""
+    authority = authority.lower()
+    if authority.startswith("["):
+        return authority.partition("]")[0] + "]"
+    return authority.partition(":")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lambent.activator.admission.model import Failure
@@ -17,13 +17,13 @@ class Reply:
 
     payload: bytes
     function_error: bool
-    meta: dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Any]
     queue_seconds: float = 0.0
     """From arrival until it was sent."""
     total_seconds: float = 0.0
     """From arrival until the answer was complete."""
     waited_for_start: bool = False
-    start_parts: dict[str, float] = field(default_factory=dict)
+    start_parts: dict[str, float] | None = None
     """Where the time of the start went, in milliseconds by part (`lambent.activator.start_parts`)."""
 
 

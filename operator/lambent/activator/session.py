@@ -6,7 +6,6 @@ A session is the picows listener of one connection. Before its hello is verified
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import struct
 from collections import deque
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import orjson
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from lambent.activator.admission.model import Invocation, State
@@ -26,11 +26,10 @@ MAX_FRAME_BYTES = wire.CHUNK_BYTES + 128 * 1024
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 
 _log = logging.getLogger("lambent.activator.link")
-_DECODER = json.JSONDecoder()
 
 
 @dataclass(slots=True)
-class Result:
+class Partial:
     """A RESULT as far as it has come."""
 
     flags: int
@@ -51,8 +50,8 @@ class Switchboard(Protocol):
     def initialized(self, session: LinkSession, fields: dict[str, Any]) -> None:
         """INIT."""
 
-    def answered(self, session: LinkSession, number: int, result: Result) -> None:
-        """RESULT, whole."""
+    def answered(self, session: LinkSession, number: int, flags: int, meta: bytes, payload: bytes) -> None:
+        """RESULT, whole; of a payload over MAX_RESPONSE_BYTES the rest is cut off."""
 
     def bounced(self, session: LinkSession, number: int) -> None:
         """BOUNCE."""
@@ -81,7 +80,7 @@ class LinkSession(WSListener):
         self._write: Callable[[bytes], None] | None = None
         self._hello_timer: asyncio.TimerHandle | None = None
         self._verification: asyncio.Task[None] | None = None
-        self._results: dict[int, Result] = {}
+        self._results: dict[int, Partial] = {}
         self._bodies: deque[tuple[Invocation, int, int]] = deque()
         self._paused = False
         self._pings = 0
@@ -138,11 +137,10 @@ class LinkSession(WSListener):
         kind = frame[0] if frame else 0
         if kind == wire.RESULT:
             flags, number, meta, payload = wire.decode_message(frame)
-            result = Result(flags, meta, [payload], len(payload))
             if flags & wire.LAST:
-                self._switchboard.answered(self, number, result)
+                self._switchboard.answered(self, number, flags, meta, payload)
             else:
-                self._results[number] = result
+                self._results[number] = Partial(flags, meta, [payload], len(payload))
         elif kind == wire.RESULT_BODY:
             self._receive_body(frame)
         elif kind == wire.BOUNCE:
@@ -162,13 +160,13 @@ class LinkSession(WSListener):
         result = self._results.get(number)
         if result is None:
             raise wire.FrameError(f"RESULT_BODY of {number} without a RESULT before it")
-        result.size += len(chunk)
         # The shim keeps to Lambda's limit; this bounds what a broken one can make us hold.
         if result.size <= MAX_RESPONSE_BYTES:
             result.chunks.append(chunk)
+        result.size += len(chunk)
         if flags & wire.LAST:
             del self._results[number]
-            self._switchboard.answered(self, number, result)
+            self._switchboard.answered(self, number, result.flags, result.meta, b"".join(result.chunks))
 
     def _receive_hello(self, frame: bytes) -> None:
         if self._verification is not None or not frame or frame[0] != wire.HELLO or len(frame) > MAX_HELLO_BYTES:
@@ -277,8 +275,8 @@ def websocket_head(size: int) -> bytes:
 def parse_meta(meta: bytes) -> dict[str, Any]:
     """The meta of a RESULT; raises `FrameError` where it is no JSON object."""
     try:
-        fields = _DECODER.decode(meta.decode())
-    except ValueError as error:
+        fields = orjson.loads(meta)
+    except orjson.JSONDecodeError as error:
         raise wire.FrameError(f"meta of a RESULT is no JSON: {error}") from None
     if not isinstance(fields, dict):
         raise wire.FrameError("meta of a RESULT is no JSON object")

@@ -74,6 +74,7 @@ PLATFORM_LINK_LOST: Final = _reason("Platform.LinkLost", 502, 502, "ServiceExcep
 PLATFORM_QUEUE_FULL: Final = _reason("Platform.QueueFull", 429, 429, "TooManyRequestsException")
 PLATFORM_QUEUE_TIMEOUT: Final = _reason("Platform.QueueTimeout", 504, 504, "ServiceException")
 PLATFORM_NOT_READY: Final = _reason("Platform.NotReady", 503, 502, "ResourceNotReadyException")
+PLATFORM_OVERLOADED: Final = _reason("Platform.Overloaded", 503, 503, "ServiceException")
 PLATFORM_INTERNAL: Final = _reason("Platform.Internal", 500, 500, "ServiceException")
 
 REASONS: Final[dict[str, Reason]] = {
@@ -96,6 +97,7 @@ REASONS: Final[dict[str, Reason]] = {
         PLATFORM_QUEUE_FULL,
         PLATFORM_QUEUE_TIMEOUT,
         PLATFORM_NOT_READY,
+        PLATFORM_OVERLOADED,
         PLATFORM_INTERNAL,
     )
 }

@@ -19,6 +19,7 @@ from lambent.activator.reply import Reply
 from lambent.api import link as wire
 from lambent.api.function import parse_function
 from lambent.api.status import Initialization
+from tests.support.asking import ask
 from tests.support.scripted_shim import Outcome, ScriptedShim
 
 KEY = FunctionKey("default", "hello")
@@ -163,7 +164,7 @@ def test_a_shim_is_welcomed_told_of_peers_and_asked() -> None:
         link = await shim.connect(activator.link_port)
         assert link.welcomed.result() == {"activator": "a", "peers": []}
         activator.exchange.set_peers(["10.0.0.2:8081", "10.0.0.1:8081"])
-        answer = await activator.exchange.invoke(Invocation(KEY, b'{"requestId":"r"}', b'{"a":1}'))
+        answer = await ask(activator.exchange, Invocation(KEY, b'{"requestId":"r"}', b'{"a":1}'))
         assert isinstance(answer, Reply)
         assert answer.payload == b'{"a":1}'
         assert link.peers == [{"peers": ["10.0.0.1:8081", "10.0.0.2:8081"]}]
@@ -200,7 +201,7 @@ def test_cancelling_at_any_moment_leaks_no_slot() -> None:
         await shim.connect(activator.link_port)
         loop = asyncio.get_running_loop()
         for turns in range(40):
-            tasks = [loop.create_task(activator.exchange.invoke(Invocation(KEY, b"{}", b"x" * (300_000 * (turns % 2))))) for _ in range(5)]
+            tasks = [loop.create_task(ask(activator.exchange, Invocation(KEY, b"{}", b"x" * (300_000 * (turns % 2))))) for _ in range(5)]
             for _ in range(turns):
                 await asyncio.sleep(0)
             for task in tasks[::2]:
@@ -210,7 +211,7 @@ def test_cancelling_at_any_moment_leaks_no_slot() -> None:
         await until(lambda: not activator.admission.running)
         assert shim.most <= 2
         assert activator.admission.queued == 0
-        assert isinstance(await activator.exchange.invoke(Invocation(KEY, b"{}", b"1")), Reply)
+        assert isinstance(await ask(activator.exchange, Invocation(KEY, b"{}", b"1")), Reply)
         await shim.close()
 
     with_activator(scenario)
@@ -222,7 +223,7 @@ def test_a_link_that_breaks_in_the_middle_of_a_response_fails_its_invocation() -
         transport.send(WSMsgType.BINARY, wire.encode_control(wire.HELLO, HELLO))
         await until(lambda: raw.received)
         transport.send(WSMsgType.BINARY, wire.encode_control(wire.INIT, {"ok": True, "durationMs": 1}))
-        asking = asyncio.get_running_loop().create_task(activator.exchange.invoke(Invocation(KEY, b"{}", b"{}")))
+        asking = asyncio.get_running_loop().create_task(ask(activator.exchange, Invocation(KEY, b"{}", b"{}")))
         await until(lambda: len(raw.received) > 1)
         _, number, _, _ = wire.decode_message(raw.received[1])
         transport.send(WSMsgType.BINARY, wire.encode_message(wire.RESULT, 0, number, b"{}", b"half"))

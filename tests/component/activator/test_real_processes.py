@@ -165,15 +165,21 @@ def test_the_limit_is_told_before_the_body_is_sent(serving: ActivatorProcess) ->
 
 
 @pytest.mark.parametrize(
-    "request_line", [b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nBad Header: x\r\n\r\n", b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n"]
+    ("sent", "status"),
+    [
+        (b"NONSENSE\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nBad Header: x\r\n\r\n", b"400"),
+        (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n", b"414"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", b"431"),
+    ],
 )
-def test_what_is_no_http_is_a_bad_request_and_closes(serving: ActivatorProcess, request_line: bytes) -> None:
+def test_what_is_no_http_is_a_bad_request_and_closes(serving: ActivatorProcess, sent: bytes, status: bytes) -> None:
     with socket.create_connection(("127.0.0.1", serving.http), timeout=10) as connection:
-        connection.sendall(request_line)
+        connection.sendall(sent)
         answer = b""
         while chunk := connection.recv(4096):
             answer += chunk
-    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.startswith(b"HTTP/1.1 " + status)
     assert b"x-lambent-reason: Caller.BadRequest" in answer
     assert call(serving, "GET", "/", Host="hello.default")[0] == 200
 

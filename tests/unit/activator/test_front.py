@@ -1,20 +1,17 @@
 """What the server writes, and how it reads request targets."""
 
-import asyncio
-
 import pytest
 
-from lambent.activator.front import encode_head, split_target
+from lambent.activator.front.encoding import Target, encode_head, split_target
 from lambent.activator.http import HttpRequest, HttpResponse
+
+DATE = "Sat, 21 Nov 2026 12:00:00 GMT"
 
 
 def head(response: HttpResponse, **more: bool) -> list[str]:
-    async def encode() -> bytes:
-        return encode_head(response, **{"keep_alive": True, **more})
-
-    lines = asyncio.run(encode()).decode("latin-1").split("\r\n")
-    assert lines[-2:] == ["", ""]
-    return [line for line in lines[:-2] if not line.startswith("date: ")]
+    lines = encode_head(response, DATE, **{"keep_alive": True, **more}).decode("latin-1").split("\r\n")
+    assert lines[-3:] == [f"date: {DATE}", "", ""]
+    return lines[:-3]
 
 
 def test_a_head_has_status_headers_and_length() -> None:
@@ -45,16 +42,24 @@ def test_a_status_without_a_name_still_has_a_phrase() -> None:
 @pytest.mark.parametrize(
     ("target", "parts"),
     [
-        ("/", ("/", "", "")),
-        ("/a%20b?x=1?y", ("/a%20b", "?", "x=1?y")),
-        ("/a#b?c", ("/a", "", "")),
-        ("http://host:80/a?b", ("/a", "?", "b")),
-        ("http://host", ("/", "", "")),
-        ("*", ("*", "", "")),
+        (b"/", ("/", "", "")),
+        (b"/a%20b?x=1?y", ("/a%20b", "x=1?y", "")),
+        (b"/a#b?c", ("/a", "", "")),
+        (b"//a//b", ("//a//b", "", "")),
+        (b"/?http://other/", ("/", "http://other/", "")),
+        (b"http://host:80/a?b", ("/a", "b", "host:80")),
+        (b"HTTPS://host?b", ("/", "b", "host")),
+        (b"http://host", ("/", "", "host")),
+        (b"*", ("*", "", "")),
     ],
 )
-def test_targets_are_split_into_path_and_query(target: str, parts: tuple[str, str, str]) -> None:
-    assert split_target(target) == parts
+def test_targets_are_split_into_path_and_query(target: bytes, parts: tuple[str, str, str]) -> None:
+    assert split_target(target) == Target(*parts)
+
+
+@pytest.mark.parametrize("target", [b"", b"host:443", b"a/b", b"ftp://host/a", b"http://", b"http:///a", b"?a"])
+def test_other_forms_are_no_targets(target: bytes) -> None:
+    assert split_target(target) is None
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-# Made once: `json.dumps` with settings of its own makes an encoder for each call, and `json.loads` of bytes guesses their encoding.
+import orjson
+
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
-_DECODER = json.JSONDecoder()
 _TEXT_TYPES = ("text", "json", "xml", "javascript")
 
 
@@ -53,12 +53,23 @@ def collect_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def encode_event(event: object) -> bytes:
     """An event as UTF-8 JSON without spaces."""
-    return _ENCODER.encode(event).encode("utf-8", "replace")
+    return orjson.dumps(event)
 
 
 def decode_result(payload: bytes) -> Any:
-    """A handler's result; raises ValueError where it is no JSON in UTF-8."""
-    return _DECODER.decode(payload.decode())
+    """A handler's result; raises ValueError where it is no JSON in UTF-8.
+
+    What orjson refuses or cannot hold, Python's own reader may still take, as handlers' writer does: NaN, lone surrogates.
+    """
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return json.loads(payload.decode())
+
+
+def encode_member(payload: bytes, name: str) -> bytes:
+    """One member of the object in `payload`, as JSON; read anew by Python's reader, which keeps integers of any size."""
+    return _ENCODER.encode(json.loads(payload.decode())[name]).encode("utf-8", "replace")
 
 
 def _decode(text: str) -> str:

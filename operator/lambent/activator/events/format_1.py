@@ -79,7 +79,7 @@ def build_response(payload: bytes) -> HttpResponse:
     headers = many + single
     if not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", "application/json"))
-    return HttpResponse(check_status(result["statusCode"]), headers, response_body(result))
+    return HttpResponse(check_status(result["statusCode"]), headers, response_body(result, payload))
 
 
 _ADDED = ("x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id")

@@ -11,7 +11,7 @@ import binascii
 from typing import Any
 from urllib.parse import unquote
 
-from lambent.activator.events.body import decode_result, encode_body, encode_event, join_pairs, parse_query
+from lambent.activator.events.body import decode_result, encode_body, encode_event, encode_member, join_pairs, parse_query
 from lambent.activator.events.context import Call, clf_time, forwarded_headers
 from lambent.activator.events.response import BadResponseError, check_status, response_headers
 from lambent.activator.http import Headers, HttpRequest, HttpResponse
@@ -82,16 +82,16 @@ def build_response(payload: bytes) -> HttpResponse:
     if not isinstance(cookies, list) or not all(isinstance(cookie, str) for cookie in cookies):
         raise BadResponseError("cookies must be a list of strings")
     headers += response_headers(None, [("set-cookie", cookie) for cookie in cookies])
-    return HttpResponse(check_status(result["statusCode"]), headers, response_body(result))
+    return HttpResponse(check_status(result["statusCode"]), headers, response_body(result, payload))
 
 
-def response_body(result: dict[str, Any]) -> bytes:
-    """`body`: a string, base64 where it says so; an object or a list becomes JSON."""
+def response_body(result: dict[str, Any], payload: bytes) -> bytes:
+    """`body`: a string, base64 where it says so; an object or a list becomes JSON. `payload` is what `result` was read from."""
     body = result.get("body")
     if body is None:
         return b""
     if not isinstance(body, str):
-        return encode_event(body)
+        return encode_member(payload, "body")
     if result.get("isBase64Encoded") is True:
         try:
             return base64.b64decode(body, validate=False)

@@ -1,0 +1,1 @@
+"""The ways in: the Lambda API, function URLs, http Triggers."""

@@ -8,6 +8,7 @@ import socket
 from lambent_runtime import frames
 
 _READ_BYTES = 262_144
+_HEAD_BYTES = frames.HEAD.size
 
 
 class ChannelClosedError(Exception):
@@ -30,13 +31,22 @@ class Channel:
         """The next frame. Raises ChannelClosedError at the end."""
         buffer = self._buffer
         while True:
-            frame = take_frame(buffer)
-            if frame is not None:
-                return frame
+            if buffer:
+                frame = take_frame(buffer)
+                if frame is not None:
+                    return frame
             # A fresh buffer of this size for each read would cost more than the read.
             size = self.socket.recv_into(self._input)
             if not size:
                 raise ChannelClosedError
+            if not buffer and size >= _HEAD_BYTES:
+                # Nearly always a read brings one frame, whole: it needs no detour through the buffer.
+                length, kind, flags, meta_length, number, value = frames.HEAD.unpack_from(self._input)
+                if size == _HEAD_BYTES + length:
+                    middle = _HEAD_BYTES + meta_length
+                    return frames.Frame(
+                        kind, flags, number, value, self._input[_HEAD_BYTES:middle].tobytes(), self._input[middle:size].tobytes()
+                    )
             buffer += self._input[:size]
 
     def read_with_descriptors(self, count: int) -> tuple[frames.Frame, list[int]]:

@@ -9,6 +9,13 @@ import time
 from typing import Any
 
 _W3C_FIELDS = ("traceparent", "tracestate", "baggage")
+_VARIABLES = (
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+)
 
 
 class _Record:
@@ -30,6 +37,8 @@ class CognitoIdentity(_Record):
     """Who calls, by Amazon Cognito."""
 
     __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
+    cognito_identity_id: Any
+    cognito_identity_pool_id: Any
 
 
 class Client(_Record):
@@ -54,6 +63,33 @@ class ClientContext(_Record):
         return f"ClientContext([custom={self.custom},env={self.env},client={self.client}])"
 
 
+class _Variables:
+    """The function's variables, read for each invocation, as a handler may change them; decoded again only once one has.
+
+    `os.environ` encodes the name and decodes the value at each look, so this looks at what it keeps, where it is Python's own.
+    """
+
+    def __init__(self) -> None:
+        self._encoded: tuple[object, ...] = ()
+        self._values: tuple[str | None, ...] = ()
+        self._keys = tuple(map(os.fsencode, _VARIABLES))
+        self._kind = type(os.environ)
+
+    def read(self) -> tuple[str | None, ...]:
+        """The values of _VARIABLES."""
+        environ = os.environ
+        if type(environ) is not self._kind:
+            return tuple([environ.get(name) for name in _VARIABLES])
+        encoded = tuple(map(environ._data.get, self._keys))  # type: ignore[attr-defined]  # noqa: SLF001
+        if encoded != self._encoded:
+            self._values = tuple([environ.get(name) for name in _VARIABLES])
+            self._encoded = encoded
+        return self._values
+
+
+_read_variables = _Variables().read
+
+
 class LambdaContext:
     """One invocation, as its handler sees it."""
 
@@ -66,25 +102,23 @@ class LambdaContext:
         invoked_function_arn: str | None = None,
         tenant_id: str | None = None,
     ) -> None:
-        environ = os.environ
         self.aws_request_id = invoke_id
-        self.log_group_name = environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
-        self.function_name = environ.get("AWS_LAMBDA_FUNCTION_NAME")
-        self.memory_limit_in_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.function_version = environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+        (self.log_group_name, self.log_stream_name, self.function_name, self.memory_limit_in_mb, self.function_version) = _read_variables()
         self.invoked_function_arn = invoked_function_arn
         self.tenant_id = tenant_id
-        self._w3c_fields = _take_w3c_fields(client_context)
+        self._w3c_fields: dict[str, str] = {}
         self.client_context: ClientContext | None = None
         if client_context is not None:
+            self._w3c_fields = _take_w3c_fields(client_context)
             self.client_context = _fill(ClientContext(), client_context)
             if self.client_context.client is not None:
                 self.client_context.client = _fill(Client(), self.client_context.client)
-        self.identity = _fill(CognitoIdentity(), {})
-        if cognito_identity is not None:
-            self.identity.cognito_identity_id = cognito_identity.get("cognitoIdentityId")
-            self.identity.cognito_identity_pool_id = cognito_identity.get("cognitoIdentityPoolId")
+        self.identity = identity = CognitoIdentity()
+        if cognito_identity is None:
+            identity.cognito_identity_id = identity.cognito_identity_pool_id = None
+        else:
+            identity.cognito_identity_id = cognito_identity.get("cognitoIdentityId")
+            identity.cognito_identity_pool_id = cognito_identity.get("cognitoIdentityPoolId")
         self._epoch_deadline_time_in_ms = epoch_deadline_time_in_ms
 
     def get_remaining_time_in_millis(self) -> int:

@@ -21,10 +21,11 @@ from lambent_runtime.errors import (
     build_fault_error,
 )
 from lambent_runtime.logs import Logs
-from lambent_runtime.marshal import marshal_result, to_json, unmarshal_event
+from lambent_runtime.marshal import decode_whole, marshal_result, to_json, unmarshal_event
 
 _FLAGS = {MARSHAL_ERROR: frames.BAD_RESULT, UNMARSHAL_ERROR: frames.BAD_EVENT, CONTEXT_UNMARSHAL_ERROR: frames.BAD_EVENT}
 _TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
+_decoder = json.JSONDecoder()
 
 
 class Invocation:
@@ -33,7 +34,7 @@ class Invocation:
     def __init__(self, frame: frames.Frame) -> None:
         self.number = frame.number
         self.event_body = frame.payload
-        self.meta: dict[str, Any] = json.loads(frame.meta)
+        self.meta: dict[str, Any] = decode_whole(_decoder, frame.meta.decode())
         self.request_id: str = self.meta["requestId"]
         self.deadline_ms = int(time.time() * 1000) + frame.value
 

@@ -15,14 +15,20 @@ from typing import Any
 from lambent_runtime.errors import MARSHAL_ERROR, UNMARSHAL_ERROR, FaultError
 
 _SCALARS = frozenset((str, int, float, bool, type(None)))
-_encode_plain = JSONEncoder(check_circular=True, allow_nan=True).encode
+_encoder = JSONEncoder(check_circular=True, allow_nan=True)
+_open_containers: dict[int, Any] = {}
+"""The C encoder's own, to find a circle; empty again after each value that holds none."""
+_encode_at_once = c_make_encoder and c_make_encoder(
+    _open_containers, _encoder.default, encode_basestring_ascii, None, ": ", ", ", False, False, True
+)
+"""What JSONEncoder.encode builds for each value anew; None where Python has no C accelerator."""
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"Out of range float values are not JSON compliant: {name}")
 
 
-_decode_strictly = json.JSONDecoder(parse_constant=_refuse_constant).decode
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 """Unlike the standard library's default, simplejson takes no NaN in."""
 
 
@@ -32,12 +38,33 @@ class _Number(str):
     __slots__ = ()
 
 
+class _Pairs(dict[Any, Any]):
+    """A dictionary in which keys that differed have become equal (`"a"` and `b"a"`): simplejson writes each."""
+
+    def __init__(self, pairs: list[tuple[Any, Any]]) -> None:
+        super().__init__(pairs)
+        self._pairs = pairs
+
+    def items(self) -> Any:
+        return self._pairs
+
+
 def unmarshal_event(body: bytes) -> Any:
     """The event of a JSON body. Raises FaultError Runtime.UnmarshalError."""
     try:
-        return _decode_strictly(body.decode(json.detect_encoding(body), "surrogatepass"))
+        # As simplejson, UTF-8 alone, where a byte order mark may come first, even one that was encoded twice.
+        return decode_whole(_decoder, body.decode().removeprefix("\ufeff").removeprefix("\xef\xbb\xbf"))
     except Exception as error:
         raise FaultError(UNMARSHAL_ERROR, f"Unable to unmarshal input: {error}") from error
+
+
+def decode_whole(decoder: json.JSONDecoder, text: str) -> Any:
+    """`decoder.decode(text)`, without its two searches for white space around an object that has none."""
+    if text[:1] == "{":
+        value, end = decoder.raw_decode(text)
+        if end == len(text):
+            return value
+    return decoder.decode(text)
 
 
 def marshal_result(result: Any) -> bytes:
@@ -57,8 +84,20 @@ def to_json(value: Any) -> str:
     return "".join(_Encoder().iterencode(_rewrite(value, set()), _one_shot=True))
 
 
+def _encode_plain(value: Any) -> str:
+    if _encode_at_once is None:
+        return _encoder.encode(value)
+    try:
+        return "".join(_encode_at_once(value, 0))
+    except BaseException:
+        _open_containers.clear()
+        raise
+
+
 def is_plain(value: Any) -> bool:
     """Whether the value holds nothing but None, bool, int, float, str, list, tuple and dict themselves, no class derived of them."""
+    if type(value) is dict and _SCALARS.issuperset(map(type, value)) and _SCALARS.issuperset(map(type, value.values())):
+        return True
     seen: set[int] = set()
     waiting = [value]
     while waiting:
@@ -115,16 +154,22 @@ def _rewrite_container(value: Any, path: set[int]) -> Any:
         fields = as_dictionary()
         if not isinstance(fields, dict):
             raise TypeError(f"_asdict() must return a dict, not {type(fields).__name__}")
-        return {_rewrite_key(key): _rewrite(item, path) for key, item in fields.items()}
+        return _rewrite_dictionary(fields, path)
     if isinstance(value, (list, tuple)):
         return [_rewrite(item, path) for item in value]
     if isinstance(value, dict):
-        return {_rewrite_key(key): _rewrite(item, path) for key, item in value.items()}
+        return _rewrite_dictionary(value, path)
     from decimal import Decimal  # noqa: PLC0415 - 2 ms that few functions need
 
     if isinstance(value, Decimal):
         return math.nan if value.is_nan() else _Number(value)
     return value
+
+
+def _rewrite_dictionary(fields: dict[Any, Any], path: set[int]) -> dict[Any, Any]:
+    pairs = [(_rewrite_key(key), _rewrite(item, path)) for key, item in fields.items()]
+    rewritten = dict(pairs)
+    return rewritten if len(rewritten) == len(pairs) else _Pairs(pairs)
 
 
 def _rewrite_key(key: Any) -> Any:

@@ -24,7 +24,9 @@ def serve(channel: Channel, handler: Any, logs: Logs) -> None:
             continue
         invocation = Invocation(frame)
         serve_request(invocation.request_id)
-        tenant_id.set(invocation.meta.get("tenantId"))
+        tenant = invocation.meta.get("tenantId")
+        if tenant_id.get() != tenant:
+            tenant_id.set(tenant)
         invocation.set_trace_variable()
         channel.write(_run(invocation, handler, logs, runner))
 

@@ -247,6 +247,17 @@ def read_context(event, context):
     }
 
 
+def change_environment(event, context):
+    seen = [context.function_name, context.function_version, context.memory_limit_in_mb]
+    if event["how"] == "set":
+        os.environ["AWS_LAMBDA_FUNCTION_NAME"] = event["name"]
+    elif event["how"] == "delete":
+        del os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
+    elif event["how"] == "replace":
+        os.environ = {"AWS_LAMBDA_FUNCTION_NAME": event["name"]}  # noqa: B003
+    return seen
+
+
 def no_context(event):
     return event
 

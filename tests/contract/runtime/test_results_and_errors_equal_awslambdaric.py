@@ -62,13 +62,29 @@ def test_the_outcome_is_the_same(dispatching: Pair, case: str) -> None:
     [
         b"{}", b"null", b'"text"', b"[1, 2.50, true]", b"1e400", b"12345678901234567890123", b'"\\ud83d\\ude00 \xc3\xbc"',
         b"", b"not json", b"\xff", b'"\\ud800"', b" 5 ", b'{"a": 1, "a": 2}', b"-0", b"0.10", b"\xef\xbb\xbf{}",
+        b' {"a": 1}', b'{"a": 1} \n', '{"a": "\u00fc"}'.encode("utf-16"), b'{"a": "\xed\xa0\x80"}', b'{"a": "\xff"}',
+        '\ufeff{"a": 1}'.encode(), "\ufeff 5".encode(), '\u00ef\u00bb\u00bf{"a": 1}'.encode(), b'{"\xef\xbb\xbf": "\xef\xbb\xbf"}',
     ],
 )  # fmt: skip
 def test_the_event_is_read_the_same(echoing: Pair, event: bytes) -> None:
     compare(echoing, event)
 
 
-@pytest.mark.parametrize("event", [b'{"a": NaN}', b"Infinity", b"{", b'{"a": 1} tail', b'"tab\tinside"', b"[1,]", b"'a'", b"01"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"a": NaN}',
+        b"Infinity",
+        b"{",
+        b'{"a": 1} tail',
+        b'"tab\tinside"',
+        b"[1,]",
+        b"'a'",
+        b"01",
+        '{"a": 1}'.encode("utf-16-le"),
+        b" \xef\xbb\xbf{}",
+    ],
+)
 def test_an_event_that_is_not_json_fails_with_the_same_type(echoing: Pair, event: bytes) -> None:
     # simplejson words some of its messages otherwise; Lambda's own front end lets none of these through.
     oracle, worker = echoing
@@ -98,6 +114,12 @@ def test_the_context_is_the_same(reading_context: Pair, meta: dict[str, str]) ->
     oracle, worker = reading_context
     theirs, ours = oracle.invoke(b"{}", **meta), worker.invoke(b"{}", **meta)
     assert (ours.kind, ours.payload) == (theirs.kind, theirs.payload)
+
+
+def test_the_context_follows_what_a_handler_does_to_the_environment() -> None:
+    for pair in start_pair("probe_handlers.change_environment"):
+        for how in ("set", "set", "delete", "replace", "nothing"):
+            compare(pair, json.dumps({"how": how, "name": f"after-{how}"}).encode())
 
 
 @pytest.mark.parametrize("handler", ["no_context", "three", "Holder", "CASES", "D"])

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import simplejson
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lambent_runtime.marshal import is_plain, to_json
@@ -46,10 +46,20 @@ def outcome(encode: Any, value: Any) -> str:
 
 
 @settings(max_examples=400)
+@example({"a": 1, b"a": 2})
 @given(nested(SCALARS, KEYS | st.binary(max_size=3) | st.tuples(st.integers())))
 def test_any_value(value: Any) -> None:
     oracle = Oracle(use_decimal=False, allow_nan=True).encode
     assert outcome(to_json, value) == outcome(oracle, value)
+
+
+def test_a_circle_leaves_nothing_behind() -> None:
+    value: list[Any] = [1]
+    value.append(value)
+    for _ in range(2):
+        assert outcome(to_json, value) == "ValueError: Circular reference detected"
+    value.pop()
+    assert to_json([value, value]) == "[[1], [1]]"
 
 
 @given(nested(PLAIN, KEYS))

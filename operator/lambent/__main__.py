@@ -54,7 +54,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         print(__version__)
         return 0
     if command == "dev":
-        return importlib.import_module("lambent.dev.app").main(list(arguments[1:])) or 0
+        return importlib.import_module("lambent.dev.app").main(list(arguments[1:]), environ) or 0
     role = ROLES.get(command)
     if role is None or len(arguments) > 1:
         print(USAGE, file=sys.stderr)

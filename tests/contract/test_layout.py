@@ -174,8 +174,7 @@ def test_only_main_reads_the_environment() -> None:
             brings = isinstance(node, ast.ImportFrom) and node.module == "os" and {a.name for a in node.names} & {"environ", "getenv"}
             if reads or brings:
                 found.add(name_of(path))
-    # The local provisioner hands a few variables (PATH and the like) on to the processes it starts; it reads none for itself.
-    assert found - {"operator/lambent/dev/processes.py"} == {"operator/lambent/__main__.py"}
+    assert found == {"operator/lambent/__main__.py"}
 
 
 @pytest.mark.parametrize("module", ["lambent.activator.app", "lambent.autoscaler.app"])

@@ -222,7 +222,7 @@ async def run_shim(
         "runtimeDir": str(RUNTIME_DIR),
         "python": PYTHON,
         "pod": "probe-1",
-        "exitWithParent": True,
+        "parentPid": os.getpid(),
     }
     given = {"PATH": os.environ["PATH"], "LAMBENT_SHIM": json.dumps(configuration | fields)} | (environment or {})
     process = await asyncio.create_subprocess_exec(

@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import uvloop
@@ -17,8 +18,9 @@ from lambent.activator.activator import Activator
 from lambent.activator.admission.model import FunctionKey, Limits
 from lambent.activator.hello import Hello, LinkRefusedError
 from lambent.dev.console import Console, describe
+from lambent.dev.interpreter import build_interpreter
 from lambent.dev.manifests import fingerprint, read_folder
-from lambent.dev.processes import ShimProcess, start_shim
+from lambent.dev.processes import ShimProcess, Surroundings, start_shim
 from lambent.dev.revision import Revision
 from lambent.dev.workshop import Workshop
 from lambent.telemetry.logs import configure_logging
@@ -26,15 +28,16 @@ from lambent.telemetry.logs import configure_logging
 LOOK_SECONDS = 0.5
 GRACE_SECONDS = 10.0
 LOOPBACK = "127.0.0.1"
+_CHECKOUT = Path(__file__).parents[3]
 
 
-def main(arguments: list[str]) -> int:
-    """The exit status; 2 for wrong use."""
+def main(arguments: list[str], environ: Mapping[str, str]) -> int:
+    """The exit status; 2 for wrong use. Of the environment, a few variables are handed on to functions."""
     parser = argparse.ArgumentParser(prog="lambent dev", description="Serve the functions of a folder of manifests by local processes.")
     parser.add_argument("folder", type=Path, help="a folder with Function and Trigger manifests, or one such file")
     parser.add_argument("--host", default=LOOPBACK, help="address to listen at (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen at, 0 for a free one (default 8080)")
-    parser.add_argument("--runtime-images", type=Path, default=Path(__file__).parents[3] / "runtime-images", help=argparse.SUPPRESS)
+    parser.add_argument("--runtime-images", type=Path, default=_CHECKOUT / "runtime-images", help=argparse.SUPPRESS)
     parser.add_argument("--verbose", action="store_true", help="show the activator's own log too")
     options = parser.parse_args(arguments)
     if not options.folder.exists():
@@ -46,7 +49,7 @@ def main(arguments: list[str]) -> int:
     configure_logging("INFO" if options.verbose else "ERROR", "TEXT", sys.stderr)
     logging.getLogger("picows").setLevel(logging.ERROR)
     try:
-        uvloop.run(serve(options.folder, options.host, options.port, options.runtime_images, Console()))
+        uvloop.run(serve(options.folder, options.host, options.port, options.runtime_images, environ, Console()))
     except OSError as error:
         sys.stderr.write(f"lambent dev: port {options.port} of {options.host}: {error.strerror}; try --port 0\n")
         return 1
@@ -63,27 +66,23 @@ class LocalVerifier:
             raise LinkRefusedError("function of the hello is empty")
 
 
-async def serve(folder: Path, host: str, port: int, runtime_images: Path, console: Console) -> None:
+async def serve(folder: Path, host: str, port: int, runtime_images: Path, environ: Mapping[str, str], console: Console) -> None:
     """Until SIGINT or SIGTERM. Raises OSError where the port is taken."""
     with tempfile.TemporaryDirectory(prefix="lambent-dev-") as place:
-        link_address: list[str] = []
+        bootstrap = runtime_images / "python" / "lambent_runtime"
+        interpreter = build_interpreter(Path(place), bootstrap, _CHECKOUT / "requirements" / "runtime.lock")
+        if interpreter.missing:
+            console.say(f"not installed here, so functions cannot import them: {', '.join(interpreter.missing)}")
 
         async def start(revision: Revision, number: int) -> ShimProcess:
-            return await start_shim(
-                revision,
-                folder=Path(place),
-                shim=runtime_images / "shim" / "lambent_shim",
-                runtime=runtime_images / "python",
-                activator=link_address[0],
-                number=number,
-                write=console.write,
-            )
+            shim = runtime_images / "shim" / "lambent_shim"
+            surroundings = Surroundings(Path(place), shim, interpreter, f"{LOOPBACK}:{activator.link_port}", environ)
+            return await start_shim(revision, number, surroundings, console.write)
 
         workshop = Workshop(start, console.say)
         activator = Activator(Limits(), workshop, LocalVerifier(), workshop, CollectorRegistry(), identity="dev")
         workshop.configuration = activator.configuration
         await activator.start_links(LOOPBACK, 0)
-        link_address.append(f"{LOOPBACK}:{activator.link_port}")
         await activator.start_http(host, port)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lambent.api.names import DEFAULT_REGION, function_arn
+from lambent.dev.interpreter import Interpreter
+from lambent.dev.process_tree import kill_tree
 from lambent.dev.revision import Revision
 
 STOP_MARGIN_SECONDS = 5.0
 MAX_LINE_BYTES = 1 << 20
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
-_PR_SET_CHILD_SUBREAPER = 36
-_libc = ctypes.CDLL(None, use_errno=True)
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all processes of one `dev` have in common."""
 
-def adopt_orphans() -> None:
-    """Run between fork and exec: the shim becomes the parent of orphans below it, as PID 1 is in a pod, from its very first child on.
-
-    The setting outlives exec (prctl(2), PR_SET_CHILD_SUBREAPER).
-    """
-    if _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+    folder: Path
+    """Where revisions' files are kept."""
+    shim: Path
+    """The shim's package."""
+    interpreter: Interpreter
+    activator: str
+    """`host:port` of its links."""
+    environ: Mapping[str, str]
+    """The environment of `dev` itself, of which functions get a few variables."""
 
 
 class ShimProcess:
@@ -58,12 +63,10 @@ class ShimProcess:
         self.ended.add_done_callback(lambda _: handle.cancel())
 
     def kill(self) -> None:
-        """SIGKILL, for it and its workers."""
+        """SIGKILL, for it and all below it."""
         self._stopping = True
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+        if not self.ended.done():
+            kill_tree(self._process.pid)
 
     def _signal(self, number: int) -> None:
         try:
@@ -85,21 +88,18 @@ class ShimProcess:
         return await self._process.wait()
 
 
-async def start_shim(
-    revision: Revision, *, folder: Path, shim: Path, runtime: Path, activator: str, number: int, write: Callable[[str, str], None]
-) -> ShimProcess:
-    """Start one; `folder` is where revisions' files are kept. Raises OSError."""
-    root = folder / revision.function.namespace / revision.function.name / revision.name
+async def start_shim(revision: Revision, number: int, surroundings: Surroundings, write: Callable[[str, str], None]) -> ShimProcess:
+    """Start one; `write` is given its name and each line of its log. Raises OSError."""
+    root = surroundings.folder / "code" / revision.function.namespace / revision.function.name / revision.name
     if not root.exists():
         write_files(root, revision)
     name = f"{revision.function.name}-{number}"
-    environment = {variable: os.environ[variable] for variable in _KEPT_VARIABLES if variable in os.environ}
-    environment.update(revision.environment)
-    environment["LAMBENT_SHIM"] = json.dumps(build_configuration(revision, root, runtime, activator, name))
+    environment = build_environment(revision, surroundings)
+    environment["LAMBENT_SHIM"] = json.dumps(build_configuration(revision, root, surroundings, parent=os.getpid(), name=name))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
-        str(shim),
+        str(surroundings.shim),
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -107,7 +107,6 @@ async def start_shim(
         limit=MAX_LINE_BYTES,
         # Its own process group: Ctrl-C is for dev alone, which then stops its processes in good order.
         start_new_session=True,
-        preexec_fn=adopt_orphans,
     )
     return ShimProcess(revision, name, process, write)
 
@@ -123,8 +122,17 @@ def write_files(root: Path, revision: Revision) -> None:
     partial.rename(root)
 
 
-def build_configuration(revision: Revision, root: Path, runtime: Path, activator: str, name: str) -> dict[str, Any]:
-    """LAMBENT_SHIM's object."""
+def build_environment(revision: Revision, surroundings: Surroundings) -> dict[str, str]:
+    """The function's variables over the few of the machine that a program needs; `python3` is the function's own interpreter."""
+    environ = surroundings.environ
+    environment = {variable: environ[variable] for variable in _KEPT_VARIABLES if variable in environ}
+    environment["PATH"] = f"{surroundings.interpreter.python.parent}:{environment.get('PATH', os.defpath)}"
+    environment.update(revision.environment)
+    return environment
+
+
+def build_configuration(revision: Revision, root: Path, surroundings: Surroundings, *, parent: int, name: str) -> dict[str, Any]:
+    """LAMBENT_SHIM's object; `parent` is the pid of the process that starts the shim."""
     function = revision.function
     spec = function.spec
     logging_settings = {"format": spec.logging.format}
@@ -140,15 +148,16 @@ def build_configuration(revision: Revision, root: Path, runtime: Path, activator
         "timeoutSeconds": spec.timeout_seconds,
         "memoryMiB": spec.memory_mib,
         "concurrency": spec.concurrency,
-        "activators": [activator],
+        "activators": [surroundings.activator],
         "tokenFile": "",
         "taskRoot": str(root),
         "region": DEFAULT_REGION,
         "arn": function_arn(function.name, function.namespace),
         "logging": logging_settings,
         "statusPort": 0,
-        "runtimeDir": str(runtime),
-        "python": sys.executable,
-        "exitWithParent": True,
+        "runtimeDir": str(surroundings.interpreter.runtime),
+        "layersDir": str(surroundings.folder / "layers"),
+        "python": str(surroundings.interpreter.python),
         "pod": name,
+        "parentPid": parent,
     }

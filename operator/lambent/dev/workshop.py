@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,8 @@ from lambent.dev.revision import Revision, UnservedError, build_revision
 Say = Callable[[str], None]
 StartShim = Callable[[Revision, int], Coroutine[Any, Any, ShimProcess]]
 RESTART_SECONDS = 1.0
+KILL_SECONDS = 5.0
+"""By then the kernel has ended what was killed."""
 
 
 @dataclass(slots=True)
@@ -49,7 +52,10 @@ class Workshop:
         self._start_shim = start_shim
         self._say = say
         self._kept: dict[FunctionKey, _Kept] = {}
+        self._processes: set[ShimProcess] = set()
+        """All there are, those of functions that were removed too."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
         self._number = 0
 
     # From the folder
@@ -156,15 +162,16 @@ class Workshop:
                     process.stop()
 
     async def close(self, grace_seconds: float) -> None:
-        """Stop every process; kill what does not end in time."""
-        processes = [process for kept in self._kept.values() for process in kept.processes]
-        for process in processes:
+        """Stop every process, those that are being started too; kill what does not end in time."""
+        self._closing.set()
+        for process in self._processes:
             process.stop()
-        endings = [process.ended for process in processes]
-        if endings:
-            await asyncio.wait(endings, timeout=grace_seconds)
-        for process in processes:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_seconds)
+        for process in self._processes:
             process.kill()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=KILL_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -199,6 +206,8 @@ class Workshop:
             self._start(key, kept, revision)
 
     def _start(self, key: FunctionKey, kept: _Kept, revision: Revision) -> None:
+        if self._closing.is_set():
+            return
         kept.starting += 1
         self._number += 1
         task = asyncio.get_running_loop().create_task(self._run(key, kept, revision, self._number))
@@ -215,7 +224,8 @@ class Workshop:
         finally:
             kept.starting -= 1
         kept.processes.append(process)
-        if self._kept.get(key) is not kept or revision not in (kept.serving, kept.latest):
+        self._processes.add(process)
+        if self._closing.is_set() or self._kept.get(key) is not kept or revision not in (kept.serving, kept.latest):
             process.stop()
         expected = False
         try:
@@ -223,10 +233,13 @@ class Workshop:
             expected = not process.alive and status == 0
         finally:
             kept.processes.remove(process)
-        if not expected and self._kept.get(key) is kept:
+            self._processes.discard(process)
+        if not expected and self._kept.get(key) is kept and not self._closing.is_set():
             kept.crashes += 1
             self._say(f"{key.name}: {process.name} ended with status {status}")
-            await asyncio.sleep(RESTART_SECONDS * min(kept.crashes, 10))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RESTART_SECONDS * min(kept.crashes, 10)):
+                    await self._closing.wait()
         if self._kept.get(key) is kept and revision is kept.serving:
             self._fill(key, kept)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal itself, with its enums, costs 2 ms
 import os
 import sys
 import time
@@ -31,7 +32,7 @@ class Started(NamedTuple):
 
 
 def boot(environ: Mapping[str, str], started_at: float) -> Started:
-    """Start the prepared interpreter; ends the process with a message where the configuration is wrong."""
+    """Start the prepared interpreter; ends the process with a message where the configuration is wrong or its parent has ended."""
     try:
         configuration = parse_configuration(environ.get(VARIABLE, ""), runtime_dir=_find_runtime(), pod=environ.get("HOSTNAME", ""))
     except ConfigurationError as error:
@@ -44,6 +45,8 @@ def boot(environ: Mapping[str, str], started_at: float) -> Started:
         layers_dir=absolute(configuration.layers_dir),
         token_file=absolute(configuration.token_file) if configuration.token_file else "",
     )
+    if os.getpid() != 1:
+        _live_outside_a_container(configuration.parent_pid)
     stream = name_log_stream(time.strftime("%Y/%m/%d", time.gmtime(started_at)), configuration.version, os.urandom(16).hex())
     environment = build_environment(configuration, environ, log_stream=stream)
     try:
@@ -53,6 +56,32 @@ def boot(environ: Mapping[str, str], started_at: float) -> Started:
         sys.exit(_BAD_CONFIGURATION)
     candidate = order_fork(prepared.channel, 1, prepare=True)
     return Started(configuration, environment, started_at, pid, prepared, candidate)
+
+
+def _live_outside_a_container(parent: int) -> None:
+    """What a container does for its PID 1. Before the first child: each is one that has to end with this process."""
+    from lambent_shim import subreaper  # noqa: PLC0415 - a pod needs none of it
+
+    if parent and not subreaper.end_with_parent(parent):
+        _complain(f"{VARIABLE}: parentPid is {parent}, but the parent is {os.getppid()}: it has ended\n")
+        sys.exit(_BAD_CONFIGURATION)
+    subreaper.become_subreaper()
+    _signal.signal(_signal.SIGTERM, _leave)
+
+
+def _complain(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+    except OSError:
+        return  # who would have read it may be the one that has ended
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """SIGTERM while the shim starts: nothing has been accepted yet."""
+    from lambent_shim.descendants import end_all  # noqa: PLC0415
+
+    end_all()
+    os._exit(0)
 
 
 def _find_runtime() -> str:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 LOG_FORMATS = ("Text", "JSON")
 APPLICATION_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 SYSTEM_LEVELS = ("DEBUG", "INFO", "WARN")
+_MOST_PID = 4_194_304
+"""PID_MAX_LIMIT (proc(5), pid_max)."""
 
 
 class ConfigurationError(ValueError):
@@ -57,8 +59,8 @@ class Configuration(NamedTuple):
     layers_dir: str
     python: str
     pod: str
-    exit_with_parent: bool
-    """SIGTERM to itself when the process that started it ends; for shims without a container."""
+    parent_pid: int
+    """The process that starts the shim, with which it ends; 0: it ends alone. For shims without a container."""
 
 
 def parse_configuration(text: str, *, runtime_dir: str, pod: str) -> Configuration:
@@ -100,7 +102,7 @@ def parse_configuration(text: str, *, runtime_dir: str, pod: str) -> Configurati
         layers_dir=_text(fields, "layersDir", "/opt"),
         python=_text(fields, "python", "python3"),
         pod=_text(fields, "pod", pod),
-        exit_with_parent=_flag(fields, "exitWithParent"),
+        parent_pid=int(_number(fields, "parentPid", 0, 0, _MOST_PID)),
     )
 
 
@@ -117,13 +119,6 @@ def _number(fields: Mapping[str, Any], name: str, default: float, least: float, 
     value = fields.get(name, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
         raise ConfigurationError(f"{name} is {value!r}, allowed: {least} to {most}")
-    return value
-
-
-def _flag(fields: Mapping[str, Any], name: str) -> bool:
-    value = fields.get(name, False)
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"{name} is {value!r}, allowed: true, false")
     return value
 
 

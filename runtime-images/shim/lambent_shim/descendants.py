@@ -45,6 +45,16 @@ def kill_all(pids: list[int]) -> None:
             continue
 
 
+def end_all() -> None:
+    """Kill all that is below this process, a subreaper, and collect it: also what is being forked while it is looked for."""
+    while True:
+        kill_all(find_descendants(os.getpid()))
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
 def _read_children(pid: int) -> list[int]:
     children: list[int] = []
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Final
 
 import uvloop
 
-from lambent_shim import subreaper
+from lambent_shim import descendants
 from lambent_shim.boot import Started
 from lambent_shim.crew import Crew
 from lambent_shim.dialer import Dialer
@@ -33,12 +34,13 @@ _LOG_SECONDS: Final = 1.0
 
 def run(started: Started) -> int:
     """The shim's life; returns the exit status."""
-    subreaper.become_subreaper(exit_with_parent=started.configuration.exit_with_parent)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         loop.run_until_complete(_live(started, loop))
     finally:
+        if os.getpid() != 1:
+            descendants.end_all()  # PID 1 takes its container with it; without one, what a handler has left behind would live on
         loop.close()
     return 0
 

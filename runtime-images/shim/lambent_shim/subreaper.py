@@ -1,25 +1,35 @@
-"""What the shim asks of the kernel where it is not PID 1: to be the parent of orphans below it, and to end with its own parent."""
+"""What a shim outside a container asks of the kernel: to be the parent of orphans below it, and to end with its own parent.
+
+A container's PID 1 has both by being PID 1.
+"""
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal itself, with its enums, costs 2 ms
 import os
-import signal
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
-def become_subreaper(*, exit_with_parent: bool = False) -> None:
-    """Outside a container only. Raises OSError where the kernel refuses."""
-    if os.getpid() == 1:
-        return
+def become_subreaper() -> None:
+    """To be asked before the first child is started: what that one leaves behind is adopted from then on. Raises OSError when refused."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_with_parent(parent: int) -> bool:
+    """SIGTERM to this process when its parent ends; False where the parent, `parent` by its pid, has ended already. Raises OSError.
+
+    The kernel tells of no death that came before it was asked (prctl(2), PR_SET_PDEATHSIG). Nor does it help to look for a parent that
+    is PID 1: orphans go to the nearest subreaper.
+    """
+    _prctl(_PR_SET_PDEATHSIG, int(_signal.SIGTERM))
+    return os.getppid() == parent
+
+
+def _prctl(option: int, value: int) -> None:
     import ctypes  # noqa: PLC0415 - in a pod the shim is PID 1 and needs none
 
-    library = ctypes.CDLL(None, use_errno=True)
-    options = [(_PR_SET_CHILD_SUBREAPER, 1)]
-    if exit_with_parent:
-        options.append((_PR_SET_PDEATHSIG, int(signal.SIGTERM)))
-    for option, value in options:
-        if library.prctl(option, value, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), f"prctl({option}, {value})")
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}, {value})")

@@ -15,8 +15,6 @@ from typing import Any
 
 import pytest
 
-from lambent.dev.processes import adopt_orphans
-
 ROOT = Path(__file__).parents[3]
 HANDLERS = '''
 import json, os, time
@@ -138,7 +136,6 @@ class ShimProcess:
             env={"PATH": os.environ["PATH"], "POD": pod, "LAMBENT_SHIM": json.dumps(configuration)},
             stdout=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=adopt_orphans,  # noqa: PLW1509 - one system call, as in lambent.dev
         )
 
     def kill(self) -> None:

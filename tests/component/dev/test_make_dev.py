@@ -2,101 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
-import re
-import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
-MANIFEST = """
-apiVersion: lambent.dev/v1alpha1
-kind: Function
-metadata: {name: hello}
-spec:
-  runtime: python3.11
-  handler: app.handler
-  scaling: {scaleToZeroAfterSeconds: SECONDS}
-  code:
-    inline:
-      app.py: |
-        import os
-        BODY
-"""
-GOOD = """def handler(event, context):
-            return {"said": "WORD", "pid": os.getppid()}"""
-
-
-class Dev:
-    def __init__(self, folder: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "lambent", "dev", str(folder), "--port", "0"],
-            env={**os.environ, "PYTHONPATH": str(ROOT / "operator")},
-            cwd="/",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self.port = int(self.wait_for(r"serving \d+ functions at http://127.0.0.1:(\d+)"))
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        self.lines.extend(iter(self.process.stdout.readline, ""))
-
-    def wait_for(self, pattern: str) -> str:
-        return str(
-            wait_until(lambda: next((found[found.lastindex or 0] for line in self.lines if (found := re.search(pattern, line))), None))
-        )
-
-    def invoke(self, event: Any) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request("POST", "/2015-03-31/functions/hello/invocations", json.dumps(event))
-        response = connection.getresponse()
-        body = json.loads(response.read())
-        connection.close()
-        return response.status, body
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        status = self.process.wait(30)
-        self._reader.join(5)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return status
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return value
-
-
-def write(folder: Path, body: str, seconds: int = 60) -> None:
-    partial = folder / "f.partial"
-    partial.write_text(MANIFEST.replace("BODY", body).replace("SECONDS", str(seconds)))
-    partial.rename(folder / "f.yaml")
-
-
-def is_gone(pid: int) -> bool:
-    """Ended; where nobody collects orphans, a zombie stays."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+from tests.support.dev_process import GOOD, ROOT, Dev, is_gone, wait_until, write
 
 
 @pytest.fixture

@@ -254,10 +254,15 @@ def test_a_shim_told_so_ends_with_the_process_that_started_it(tmp_path: Path) ->
             "activators": [activator.address],
             "taskRoot": str(tmp_path),
             "statusPort": 0,
-            "exitWithParent": True,
         }
-        start = f"import subprocess, sys; subprocess.Popen([sys.executable, '-I', {str(SHIM)!r}]); sys.stdin.read()"
-        environment = {"PATH": os.environ["PATH"], "LAMBENT_SHIM": json.dumps(configuration)}
+        start = f"""
+import json, os, subprocess, sys
+configuration = json.loads(os.environ["CONFIGURATION"]) | {{"parentPid": os.getpid()}}
+environment = {{**os.environ, "LAMBENT_SHIM": json.dumps(configuration)}}
+subprocess.Popen([sys.executable, "-I", {str(SHIM)!r}], env=environment)
+sys.stdin.read()
+"""
+        environment = {"PATH": os.environ["PATH"], "CONFIGURATION": json.dumps(configuration)}
         parent = await asyncio.create_subprocess_exec(sys.executable, "-c", start, env=environment, stdin=asyncio.subprocess.PIPE)
         link = await activator.accept()
         link.welcome()

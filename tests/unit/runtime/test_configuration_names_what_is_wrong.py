@@ -58,7 +58,7 @@ def test_an_image_without_a_runtime_is_pythons() -> None:
         ({"logging": {"applicationLevel": "LOUD"}}, "logging.applicationLevel is 'LOUD'"),
         ({"logging": {"systemLevel": "ERROR"}}, "logging.systemLevel is 'ERROR', allowed: DEBUG, INFO, WARN"),
         ({"logging": "Text"}, "logging is 'Text'"),
-        ({"exitWithParent": 1}, "exitWithParent is 1, allowed: true, false"),
+        ({"parentPid": True}, "parentPid is True, allowed: 0 to 4194304"),
     ],
 )
 def test_a_bad_field_is_named_with_its_value_and_what_is_allowed(fields: dict[str, Any], message: str) -> None:

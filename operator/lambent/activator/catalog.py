@@ -35,6 +35,7 @@ def rules_of(function: Function) -> Rules:
     """A Function's rules for admission."""
     status = function.status
     ready = status.condition(conditions.READY)
+    blocked = _blocked(status)
     return Rules(
         concurrency=function.spec.concurrency,
         max_scale=function.spec.scaling.max_scale,
@@ -42,7 +43,8 @@ def rules_of(function: Function) -> Rules:
         ready_revision=status.ready_revision,
         latest_revision=status.latest_revision,
         ready=ready is not None and ready.is_true,
-        blocked=_blocked(status),
+        blocked=blocked,
+        recoverable=blocked is not None and blocked.reason is FUNCTION_INIT_ERROR,
     )
 
 

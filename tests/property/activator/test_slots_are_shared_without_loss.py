@@ -295,8 +295,8 @@ class World:
             ghosts = sum(len(link.ghosts) for link in admission._links.values())
             for queue in admission._queues.values():
                 assert queue.meter.level == alive + ghosts
-                assert queue.waiting_bytes == len(queue.waiting)
-                sequences = [invocation.sequence for invocation in queue.waiting]
+                assert queue.waiting.bytes == len(queue.waiting.line)
+                sequences = [invocation.sequence for invocation in queue.waiting.line]
                 assert sequences == sorted(sequences), "the queue is out of order"
 
     def end(self) -> None:

@@ -176,7 +176,7 @@ def test_a_bounced_invocation_goes_back_to_the_front() -> None:
     assert world.admission.bounce(1, first.number, world.now) == []
     assert world.admission.grant(1, 1, world.now) == [Send(1, first)]
     assert first.wants_more
-    assert second in world.admission._queues[KEY].waiting
+    assert second in world.admission._queues[KEY].waiting.line
 
 
 def test_a_bounced_invocation_goes_elsewhere_where_a_slot_is_free() -> None:

@@ -160,6 +160,19 @@ def test_a_function_that_cannot_initialise_gets_no_pods_for_its_callers() -> Non
     assert world.order is None
 
 
+def test_a_pod_that_an_activator_starts_to_try_a_broken_function_stays_for_the_trial_and_goes_after_it() -> None:
+    world = World(replicas=0, view=replace(VIEW, broken=True, scaling=Scaling(max_scale=20, scale_to_zero_after_seconds=1))).beat(300)
+    world.deploy(1, version=11)
+    world.beat(0.2, 1.0)
+    for _ in range(200):  # an image is pulled, an import waits for its limit
+        world.beat(0.2, 1.0)
+        assert world.order is None
+    world.beat(0.8)
+    assert world.order is None
+    world.beat(0.6)
+    assert world.order == ScaleOrder(KEY, "hello", 1, 0, 20)
+
+
 def test_a_standby_that_saw_the_same_pushes_decides_the_same() -> None:
     leader, standby = World(replicas=3), World(replicas=3)
     for world in (leader, standby):

@@ -113,6 +113,30 @@ def test_a_broken_first_revision_is_replaced_directly() -> None:
     assert world.condition("Ready") == ("True", "Ready")
 
 
+def test_a_broken_first_revision_serves_when_a_trial_finds_it_mended() -> None:
+    world = World()
+    world.settle()
+    world.initialize(succeeds=False)
+    world.settle()
+    world.scale(0)
+    world.run_pods()
+    rest = world.settle()
+    assert rest.requeue_seconds is None
+    assert (world.candidates, world.of_kind("Pod")) == ([], [])
+
+    world.scale(1)  # by the activator, for an invocation
+    world.run_pods(ready=False)
+    world.settle()
+    assert world.condition("Ready") == ("False", "InitializationFailed")
+    assert world.template_revision == world.status["latestRevision"]
+    world.initialize()
+    world.settle()
+
+    assert world.condition("Ready") == ("True", "Ready")
+    assert world.status["readyRevision"] == world.status["latestRevision"]
+    assert world.deployment["spec"]["replicas"] == 1
+
+
 def test_status_names_url_selector_version_and_code() -> None:
     world = World()
     world.settle()

@@ -52,9 +52,9 @@ class Admission:
         queue = self._queues.get(invocation.function)
         if queue is None or queue.rules is None:
             return self._refuse(invocation, not_found(invocation.function))
-        if queue.rules.blocked is not None and not queue.may_initialise_again(now):
+        if queue.rules.blocked is not None and queue.refuses(invocation, now):
             return self._refuse(invocation, queue.rules.blocked)
-        if queue.waiting:
+        if queue.waiting.line:
             full = self._full(queue, len(invocation.payload))
             if full is not None:
                 queue.meter.requests += 1
@@ -65,7 +65,7 @@ class Admission:
         out: list[Action] = []
         queue.enqueue(invocation, now, out)
         self._active[queue.key] = queue
-        if queue.waiting:
+        if queue.waiting.line:
             self._waiting[queue.key] = queue
         return out
 
@@ -159,18 +159,18 @@ class Admission:
             if queue.meter.idle:
                 del self._active[key]
             concurrency, requests = queue.meter.read(now)
-            observed.append(Observed(key, concurrency, len(queue.waiting), requests, queue.ready))
+            observed.append(Observed(key, concurrency, len(queue.waiting.line), requests, queue.links.ready))
         return observed
 
     @property
     def queued_bytes(self) -> int:
         """Payloads that wait, of all functions."""
-        return sum(queue.waiting_bytes for queue in self._waiting.values())
+        return sum(queue.waiting.bytes for queue in self._waiting.values())
 
     @property
     def queued(self) -> int:
         """Invocations that wait, of all functions."""
-        return sum(len(queue.waiting) for queue in self._waiting.values())
+        return sum(len(queue.waiting.line) for queue in self._waiting.values())
 
     @property
     def running(self) -> int:
@@ -180,18 +180,19 @@ class Admission:
     def figures(self) -> list[tuple[FunctionKey, int, int, int]]:
         """(function, running, queued, ready) of each function that has links or waiting invocations."""
         return [
-            (queue.key, sum(link.load for link in queue.links.values()), len(queue.waiting), queue.ready) for queue in self._queues.values()
+            (queue.key, sum(link.load for link in queue.links.by_number.values()), len(queue.waiting.line), queue.links.ready)
+            for queue in self._queues.values()
         ]
 
     # Inside
 
     def _full(self, queue: FunctionQueue, size: int) -> Failure | None:
         limits = self.limits
-        if len(queue.waiting) >= limits.queue_count:
+        if len(queue.waiting.line) >= limits.queue_count:
             return Failure(PLATFORM_QUEUE_FULL, f"{limits.queue_count} invocations of the function wait already", retry_after_seconds=1)
         free = limits.queue_bytes - self.queued_bytes
-        if queue.waiting_bytes + size > max(free, 0):
-            message = f"payloads of {queue.waiting_bytes} bytes wait for the function already and {max(free, 0)} bytes are left for all"
+        if queue.waiting.bytes + size > max(free, 0):
+            message = f"payloads of {queue.waiting.bytes} bytes wait for the function already and {max(free, 0)} bytes are left for all"
             return Failure(PLATFORM_QUEUE_FULL, message, retry_after_seconds=1)
         return None
 
@@ -206,12 +207,12 @@ class Admission:
         return link, self._queues[link.function], []
 
     def _done(self, queue: FunctionQueue, out: list[Action]) -> list[Action]:
-        if queue.waiting or queue.key in self._waiting:
+        if queue.waiting.line or queue.key in self._waiting:
             self._note(queue)
         return out
 
     def _note(self, queue: FunctionQueue) -> None:
-        if queue.waiting:
+        if queue.waiting.line:
             self._waiting[queue.key] = queue
         else:
             self._waiting.pop(queue.key, None)

@@ -1,4 +1,4 @@
-"""One function's queue and links: who goes next, where to, and when more pods are asked for.
+"""One function's invocations: who goes next, where to, and who is not served at all.
 
 What always holds after each call: if somebody waits, no usable link has credit, and every usable link either is full with this
 activator's own invocations (its next RESULT says what becomes of the slot) or has been told, by WANT, BOUNCE or WAITING, that we wait.
@@ -7,10 +7,8 @@ So a slot that frees always brings a message.
 
 from __future__ import annotations
 
-from collections import deque
-from math import ceil
-
-from lambent.activator.admission.link import Link, Shelf
+from lambent.activator.admission.link import Link
+from lambent.activator.admission.links import Links
 from lambent.activator.admission.meter import Meter
 from lambent.activator.admission.model import (
     Action,
@@ -28,6 +26,9 @@ from lambent.activator.admission.model import (
     State,
     Want,
 )
+from lambent.activator.admission.starts import Starts
+from lambent.activator.admission.trials import Trials
+from lambent.activator.admission.waiting import Waiting
 from lambent.api.reasons import PLATFORM_LINK_LOST, PLATFORM_NOT_READY, PLATFORM_QUEUE_TIMEOUT
 
 
@@ -38,22 +39,17 @@ class FunctionQueue:
         self.key = key
         self.rules: Rules | None = None
         """None until the Function is known: a link may come before it."""
-        self.waiting: deque[Invocation] = deque()
-        self.waiting_bytes = 0
-        self.links: dict[int, Link] = {}
+        self.waiting = Waiting()
+        self.links = Links()
         self.meter = Meter(now)
-        self.ready = 0
-        """Healthy links: pods that are likely to serve."""
         self._limits = limits
-        self._shelf = Shelf()
-        self._requested = 0
-        self._requested_at = 0.0
-        self._try_again_at = 0.0
+        self._starts = Starts(limits)
+        self._trials = Trials(limits)
 
     @property
     def empty(self) -> bool:
         """Whether nothing of it is left to remember."""
-        return self.rules is None and not self.waiting and not self.links and self.meter.level == 0
+        return self.rules is None and not self.waiting.line and not self.links.by_number and self.meter.level == 0
 
     # Invocations
 
@@ -62,37 +58,39 @@ class FunctionQueue:
         invocation.enqueued_at = now
         self.meter.requests += 1
         self.meter.change(1, now)
-        if not self.waiting:
-            link = self._best()
+        if not self.waiting.line:
+            link = self.links.best()
             if link is not None:
                 self._send(link, invocation, now, out)
                 return
-        invocation.state = State.WAITING
-        invocation.waited_for_start = not self.ready
-        self.waiting.append(invocation)
-        self.waiting_bytes += len(invocation.payload)
-        if len(self.waiting) == 1:
+        invocation.waited_for_start = not self.links.ready
+        self.waiting.add(invocation)
+        if len(self.waiting.line) == 1:
             # Whoever waits after it finds every shim told already.
             self._want(out)
         self.plan_start(now, out)
 
-    def may_initialise_again(self, now: float) -> bool:
-        """Whether this invocation may try a pod that failed to initialise, although the function has never served.
+    def refuses(self, invocation: Invocation, now: float) -> bool:
+        """Whether an invocation of a blocked function is answered at once with why it is blocked.
 
-        As on Lambda, where each invocation repeats a failed initialisation; but only one in a while, so that others are answered at once.
+        Not where it is to be the trial, nor where a pod has initialised meanwhile: the Function's status will say so in a moment.
+        While a trial waits for its pod, there is no other.
         """
-        if now < self._try_again_at or not any(link.usable for link in self.links.values()):
+        rules = self.rules
+        if rules is None or rules.blocked is None or (rules.recoverable and self.links.ready):
             return False
-        self._try_again_at = now + self._limits.initialise_again_seconds
-        return True
+        if self.waiting.line or not self._trials.admit(now, pod=self.links.usable, may_start=rules.recoverable):
+            return True
+        invocation.trial = True
+        return False
 
     def cancel(self, invocation: Invocation, now: float, out: list[Action]) -> None:
         """The caller is gone. A handler that may have started runs on and holds its slot."""
         if invocation.state is State.WAITING:
-            self.waiting.remove(invocation)
+            self.waiting.drop(invocation)
             self._left(invocation, now)
         elif invocation.state is State.SENT:
-            link = self.links[invocation.link]
+            link = self.links.by_number[invocation.link]
             del link.in_flight[invocation.number]
             invocation.state = State.DONE
             out.append(Cancel(link.number, invocation.number))
@@ -106,12 +104,12 @@ class FunctionQueue:
     def expire(self, now: float, out: list[Action]) -> None:
         """Fail who has waited too long; each function's queue is in order of arrival."""
         deadline = now - self._limits.queue_seconds
-        while self.waiting and self.waiting[0].enqueued_at <= deadline:
-            invocation = self.waiting.popleft()
+        while self.waiting.line and self.waiting.line[0].enqueued_at <= deadline:
+            invocation = self.waiting.take()
             waited = f"no free slot within {self._limits.queue_seconds:g} s"
             failure = (
-                Failure(PLATFORM_QUEUE_TIMEOUT, f"{waited}: all {self.ready} ready pods are busy")
-                if self.ready
+                Failure(PLATFORM_QUEUE_TIMEOUT, f"{waited}: all {self.links.ready} ready pods are busy")
+                if self.links.ready
                 else Failure(PLATFORM_NOT_READY, f"{waited}: no pod of the function is ready")
             )
             self._left(invocation, now)
@@ -120,7 +118,7 @@ class FunctionQueue:
     def check_links(self, now: float, out: list[Action]) -> None:
         """Close links whose shim owes an answer far beyond the timeout; forget ghosts that must have ended."""
         longest = self._longest()
-        for link in list(self.links.values()):
+        for link in list(self.links.by_number.values()):
             if any(now > invocation.dispatched_at + longest for invocation in link.in_flight.values()):
                 out.append(Close(link.number, f"no answer within {longest:g} s"))
             for number in [number for number, until in link.ghosts.items() if until <= now]:
@@ -132,9 +130,7 @@ class FunctionQueue:
 
     def add_link(self, link: Link) -> None:
         """A pod has said hello; it takes invocations once it is initialised."""
-        self.links[link.number] = link
-        link.rank = self._rank(link)
-        self._count_ready()
+        self.links.add(link)
 
     def initialized(self, link: Link, failure: Failure | None, now: float, out: list[Action]) -> None:
         """Its initialisation has ended, well or not; it may be told again with another outcome."""
@@ -142,7 +138,7 @@ class FunctionQueue:
             link.initialized = True
             link.credit = link.slots
         link.failure = failure
-        self._count_ready()
+        self.links.count()
         self._settle(link, now, out)
 
     def result(self, link: Link, number: int, again: bool, now: float, out: list[Action]) -> Invocation | None:
@@ -172,7 +168,7 @@ class FunctionQueue:
             self._end_ghost(link, number, now)
         else:
             invocation.bounces += 1
-            self._requeue(invocation)
+            self.waiting.put_back(invocation)
         link.credit = 0
         link.wanting = True
         self._settle(link, now, out)
@@ -188,14 +184,12 @@ class FunctionQueue:
     def drain(self, link: Link, now: float, out: list[Action]) -> None:
         """It takes no more; what it runs it answers."""
         link.draining = True
-        self._count_ready()
+        self.links.count()
         self._settle(link, now, out)
 
     def remove_link(self, link: Link, now: float, out: list[Action]) -> None:
         """The link is broken: what has not started goes elsewhere, what may have started fails and is never run twice."""
-        del self.links[link.number]
-        self._shelf.remove(link)
-        self._count_ready()
+        self.links.lose(link)
         for number in list(link.ghosts):
             self._end_ghost(link, number, now)
         for invocation in sorted(link.in_flight.values(), key=lambda invocation: -invocation.sequence):
@@ -204,38 +198,28 @@ class FunctionQueue:
                 self.meter.change(-1, now)
                 out.append(Fail(invocation, Failure(PLATFORM_LINK_LOST, "the pod went away while the function ran")))
             else:
-                self._requeue(invocation)
+                self.waiting.put_back(invocation)
         link.in_flight.clear()
-        self._requested = min(self._requested, len(self.links))
+        self._starts.lost(len(self.links.by_number))
         self.pump(now, out)
 
     # Rules
 
     def set_rules(self, rules: Rules | None, gone: Failure, now: float, out: list[Action]) -> None:
-        """The Function was added or changed, or (None) deleted: then those that wait are answered with `gone`."""
+        """The Function was added or changed, or (None) deleted: then those that wait are answered with `gone`.
+
+        Where it is blocked, with the reason, unless it may pass: then the trial goes on waiting for it.
+        """
         self.rules = rules
-        for link in self.links.values():
-            link.rank = self._rank(link)
-            self._shelf.place(link)
-        self._count_ready()
+        self.links.judge(rules)
         blocked = gone if rules is None else rules.blocked
-        if blocked is not None:
-            self._fail_waiting(blocked, len(self.waiting), now, out)
+        if blocked is None:
+            self._trials.forget()
+        elif rules is None or not rules.recoverable:
+            self._fail_waiting(blocked, now, out, trials=True)
+        elif not self.links.ready:
+            self._fail_waiting(blocked, now, out, trials=False)
         self.pump(now, out)
-
-    def _count_ready(self) -> None:
-        self.ready = sum(link.healthy for link in self.links.values())
-
-    def _rank(self, link: Link) -> int | None:
-        """Contract "Revisions", 4: the ready revision, else while Ready is not True older proven ones, never the unproven newest."""
-        rules = self.rules
-        if rules is None:
-            return None
-        if link.revision == (rules.ready_revision or rules.latest_revision):
-            return 0
-        if rules.ready or not rules.ready_revision or link.revision == rules.latest_revision:
-            return None
-        return 1
 
     def _longest(self) -> float:
         return (self.rules.timeout_seconds if self.rules else 900.0) + self._limits.answer_grace_seconds
@@ -245,26 +229,26 @@ class FunctionQueue:
     def pump(self, now: float, out: list[Action]) -> None:
         """Send what waits into what is free, then see to it that what stays waiting is known where it must be."""
         waiting = self.waiting
-        while waiting:
-            link = self._best()
+        while waiting.line:
+            link = self.links.best()
             if link is None:
                 self._want(out)
                 self.plan_start(now, out)
                 return
-            invocation = waiting.popleft()
-            self.waiting_bytes -= len(invocation.payload)
-            self._send(link, invocation, now, out)
-        self._requested = 0
+            self._send(link, waiting.take(), now, out)
+        self._starts.forget()
 
-    def _best(self) -> Link | None:
-        """The link for the next invocation. One that failed to initialise only where there is no other to wait for."""
-        link = self._shelf.best()
-        return None if link is not None and link.failure is not None and self.ready else link
+    def plan_start(self, now: float, out: list[Action]) -> None:
+        """Ask for the pods that are missing."""
+        if self.rules is not None and self.waiting.line:
+            needed = self._starts.plan(now, self.waiting, self.links, self.rules)
+            if needed is not None:
+                out.append(Start(self.key, needed))
 
     def _settle(self, link: Link, now: float, out: list[Action]) -> int:
         """After a change of one link: how many invocations were sent to it."""
-        self._shelf.place(link)
-        if not self.waiting:
+        self.links.place(link)
+        if not self.waiting.line:
             return 0
         before = len(link.in_flight)
         self.pump(now, out)
@@ -277,55 +261,28 @@ class FunctionQueue:
         invocation.number = number
         invocation.dispatched_at = now
         invocation.sent = False
-        invocation.wants_more = bool(self.waiting)
+        invocation.wants_more = bool(self.waiting.line)
         link.credit -= 1
         link.in_flight[number] = invocation
-        self._shelf.place(link)
+        self.links.place(link)
         out.append(Send(link.number, invocation))
 
     def _want(self, out: list[Action]) -> None:
-        for link in self.links.values():
-            if not link.wanting and len(link.in_flight) < link.slots and not link.credit and (link.healthy if self.ready else link.usable):
-                link.wanting = True
-                out.append(Want(link.number))
-
-    def plan_start(self, now: float, out: list[Action]) -> None:
-        """Ask for as many pods as those that wait need, on top of those there are."""
-        rules = self.rules
-        if rules is None or not self.waiting:
-            return
-        if self.ready and now - self.waiting[0].enqueued_at < self._limits.start_patience_seconds:
-            return
-        serving = [link for link in self.links.values() if link.serving]
-        coming = sum(not link.initialized for link in serving) * rules.concurrency
-        needed = min(rules.max_scale, len(serving) + ceil(max(0, len(self.waiting) - coming) / rules.concurrency))
-        overdue = now - self._requested_at >= self._limits.start_retry_seconds
-        if needed > len(serving) and (needed > self._requested or overdue):
-            self._requested = max(needed, self._requested)
-            self._requested_at = now
-            out.append(Start(self.key, needed))
-
-    def _requeue(self, invocation: Invocation) -> None:
-        """Back to its place: the queue is in order of arrival."""
-        invocation.state = State.WAITING
-        later = deque[Invocation]()
-        while self.waiting and self.waiting[0].sequence < invocation.sequence:
-            later.append(self.waiting.popleft())
-        self.waiting.appendleft(invocation)
-        self.waiting.extendleft(reversed(later))
-        self.waiting_bytes += len(invocation.payload)
+        for link in self.links.untold:
+            link.wanting = True
+            out.append(Want(link.number))
 
     def _left(self, invocation: Invocation, now: float) -> None:
         """It no longer waits, and is not sent."""
         invocation.state = State.DONE
-        self.waiting_bytes -= len(invocation.payload)
         self.meter.change(-1, now)
-        if not self.waiting:
-            self._requested = 0
+        if not self.waiting.line:
+            self._starts.forget()
 
-    def _fail_waiting(self, failure: Failure, count: int, now: float, out: list[Action]) -> None:
-        for _ in range(min(count, len(self.waiting))):
-            invocation = self.waiting.popleft()
+    def _fail_waiting(self, failure: Failure, now: float, out: list[Action], *, trials: bool) -> None:
+        """All who wait, those that try a blocked function only where `trials` says so."""
+        for invocation in [each for each in self.waiting.line if trials or not each.trial]:
+            self.waiting.drop(invocation)
             self._left(invocation, now)
             out.append(Fail(invocation, failure))
 

@@ -42,7 +42,9 @@ class Rules:
     latest_revision: str = ""
     ready: bool = False
     blocked: Failure | None = None
-    """Set where no pod that could start would serve: every invocation is answered with this at once."""
+    """Set where no pod that could start would serve, as far as is known: invocations are answered with this at once."""
+    recoverable: bool = False
+    """Whether what blocks it may pass by itself (an initialisation that failed): then one invocation in a while tries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,9 @@ class Limits:
     start_retry_seconds: float = 1.0
     """When a raised scale has brought no pod, how long until it is asked for again."""
     initialise_again_seconds: float = 5.0
-    """Of a function that has never initialised, how often an invocation may try it again in a pod that is there."""
+    """Of a function that has never initialised, how often an invocation may try it again; see `trials`."""
+    initialise_again_longest_seconds: float = 60.0
+    """The longest pause between two tries that start a pod."""
     answer_grace_seconds: float = 15.0
     """How long after a function's timeout its shim may still answer before it counts as broken."""
 
@@ -89,6 +93,7 @@ class Invocation:
         "sequence",
         "state",
         "tail",
+        "trial",
         "waited_for_start",
         "waiter",
         "wants_more",
@@ -115,6 +120,8 @@ class Invocation:
         self.wants_more = False
         """Whether it was sent with WAITING."""
         self.bounces = 0
+        self.trial = False
+        """Whether it tries a function that is blocked."""
         self.waited_for_start = False
         """Whether no pod was there when it came."""
 

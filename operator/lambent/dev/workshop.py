@@ -141,7 +141,7 @@ class Workshop:
                 staying = "; the revision before it serves on" if kept.serving is not None and kept.serving is not kept.latest else ""
                 self._say(f"{function.name}: {outcome.error_type}: {outcome.error_message}{staying}")
             self._publish(function, kept)
-            if kept.serving is not kept.latest:
+            if kept.serving is not None and kept.serving is not kept.latest:
                 self._stop(kept, kept.latest)
 
     # Scale
@@ -154,7 +154,9 @@ class Workshop:
                 kept.idle_since = None
                 continue
             kept.idle_since = kept.idle_since or now
-            serving = [process for process in kept.processes if process.alive and process.revision is kept.serving]
+            # Where nothing serves yet, what failed to initialise stays as long, to be tried again.
+            revision = kept.serving or kept.latest
+            serving = [process for process in kept.processes if process.alive and process.revision is revision]
             if now - kept.idle_since >= kept.function.spec.scaling.scale_to_zero_after_seconds and len(serving) > least:
                 kept.wanted = least
                 self._say(f"{key.name}: idle, {'no process is left' if least == 0 else f'{least} left'}")

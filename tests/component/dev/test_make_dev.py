@@ -104,3 +104,16 @@ def test_a_missing_folder_is_said_at_once() -> None:
 
     assert ran.returncode == 2
     assert "/nowhere does not exist" in ran.stderr
+
+
+def test_a_function_whose_trouble_passes_serves_without_being_written_again(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    write(tmp_path, f"open({str(there)!r}).close()\n{GOOD.replace('WORD', 'mended')}", seconds=1)
+    dev = Dev(tmp_path)
+    dev.wait_for("FileNotFoundError")
+    dev.wait_for("hello: idle, no process is left")
+
+    there.touch()
+
+    assert [dev.invoke({})[1]["said"] for _ in range(3)] == ["mended"] * 3
+    assert dev.end() == 0

@@ -1,0 +1,71 @@
+"""A function that could not initialise for want of something outside of it serves when that is there: nobody applies it again."""
+
+from __future__ import annotations
+
+from tests.e2e.framework.manifests import function
+from tests.e2e.framework.workspace import Workspace
+from tests.support.waiting import wait_for
+
+CODE = """
+import os
+
+DATABASE = os.environ["DATABASE"]
+
+def handler(event, context):
+    return {"database": DATABASE}
+"""
+# Only a pod that starts after the ConfigMap has come can have the variable.
+ENV = [{"name": "DATABASE", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "database", "optional": True}}}]
+SETTINGS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"database": "postgres"}}
+
+
+def test_a_function_whose_pod_is_gone_is_tried_again_and_serves_once_its_trouble_has_passed(workspace: Workspace) -> None:
+    workspace.apply(function("mended", CODE, env=ENV, scaling={"scaleToZeroAfterSeconds": 2}))
+    workspace.wait_condition("mended", "False", "InitializationFailed")
+    generation = workspace.function("mended")["metadata"]["generation"]
+    wait_for(lambda: not workspace.pods("mended"), "the pod that failed to go", 60)
+
+    # The trial of a trouble that lasts: a pod starts, the error is the answer, and the pod goes again.
+    answered = workspace.invoke("mended")
+    assert (answered.function_error, answered.json["errorType"]) == ("Unhandled", "KeyError"), answered
+    assert workspace.pods("mended")
+    assert workspace.condition("mended")["reason"] == "InitializationFailed"
+    wait_for(lambda: not workspace.pods("mended"), "the pod of the trial to go", 60)
+
+    workspace.apply(SETTINGS)
+    answers = []
+
+    def served() -> bool:
+        answers.append(workspace.invoke("mended"))
+        return answers[-1].function_error is None
+
+    wait_for(served, "an invocation to be served", 60)
+    assert {answer.status for answer in answers} == {200}, answers
+    assert {answer.json["errorType"] for answer in answers[:-1]} <= {"KeyError"}, answers
+    assert answers[-1].json == {"database": "postgres"}
+
+    workspace.wait_ready("mended")
+    assert workspace.function("mended")["metadata"]["generation"] == generation
+    assert [workspace.result("mended") for _ in range(5)] == [{"database": "postgres"}] * 5
+    wait_for(lambda: not workspace.pods("mended"), "the mended function to go to zero", 60)
+    assert workspace.result("mended") == {"database": "postgres"}
+
+
+def test_others_are_answered_at_once_while_a_trial_waits_for_its_pod(workspace: Workspace) -> None:
+    # An import that takes its time: whoever comes meanwhile hears what is known already.
+    code = "import os, time\ntime.sleep(3 if 'SLOW' in os.environ else 0)\n" + CODE
+    slow = {"name": "SLOW", "valueFrom": {"configMapKeyRef": {"name": "slow", "key": "slow", "optional": True}}}
+    workspace.delete("ConfigMap", "settings")
+    workspace.apply(function("tried", code, env=[*ENV, slow], scaling={"scaleToZeroAfterSeconds": 2}, timeoutSeconds=20))
+    workspace.wait_condition("tried", "False", "InitializationFailed")
+    wait_for(lambda: not workspace.pods("tried"), "the pod that failed to go", 60)
+    workspace.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "slow"}, "data": {"slow": "yes"}}, SETTINGS)
+
+    with workspace.load("tried", warm=0) as load:
+        wait_for(load.answered, "an invocation to be served", 60)
+
+    errors = [outcome.response.json["errorType"] for outcome in load.failures if outcome.response]
+    assert len(errors) == len(load.failures), load.summary()
+    assert set(errors) == {"KeyError"}
+    # Each of two activators may have one of the four callers wait; the others went on.
+    assert len(errors) > 20

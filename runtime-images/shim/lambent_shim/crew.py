@@ -139,7 +139,9 @@ class Crew:
 
     def staff(self, waiting: int) -> None:
         """Fork the workers that are missing, `waiting` invocations having none."""
-        if self._closing or (self._template is None and not self._whole):
+        if self._closing or len(self.idle) + len(self.busy) + len(self._starting) >= self._slots:
+            return
+        if self._template is None and not self._whole:
             return
         missing = count_missing(
             slots=self._slots,
@@ -266,9 +268,10 @@ class Crew:
     def flush_output(self, process: Process, number: int) -> None:
         """Hand on all output of an invocation that has ended, its unfinished line too."""
         process.drain_output(end=not self.coroutine)
-        rest = self._line_buffers.pop((process, number), b"")
-        if rest:
-            self._events.crew_output(process, [rest], number)
+        if self._line_buffers:
+            rest = self._line_buffers.pop((process, number), b"")
+            if rest:
+                self._events.crew_output(process, [rest], number)
 
     def hold_output(self, hold: bool) -> None:
         """Stop or go on reading all output."""

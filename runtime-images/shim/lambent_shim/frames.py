@@ -58,9 +58,9 @@ class FrameBuffer:
     def __init__(self) -> None:
         self._rest = bytearray()
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """The frames that `data` completes. Raises FrameError."""
-        buffer: bytes | bytearray = data
+    def feed(self, data: bytes | memoryview) -> list[Frame]:
+        """The frames that `data` completes, copied out of it. Raises FrameError."""
+        buffer: bytes | bytearray | memoryview = data
         if self._rest:
             self._rest += data
             buffer = self._rest

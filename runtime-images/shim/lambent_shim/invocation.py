@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from lambent_shim import wire
 from lambent_shim.lines import Tail
@@ -12,6 +11,9 @@ from lambent_shim.lines import Tail
 if TYPE_CHECKING:
     from lambent_shim.link import Link
     from lambent_shim.process import Process
+
+
+_DECODER: Final = json.JSONDecoder()
 
 
 class Invocation:
@@ -30,13 +32,15 @@ class Invocation:
         "started_at",
         "tail",
         "timed_out",
-        "timer",
         "waiting",
         "whole",
     )
 
     def __init__(self, link: Link, flags: int, identifier: int, meta: bytes, payload: bytes) -> None:
-        fields: Any = json.loads(meta)
+        text = meta.decode()
+        fields, end = _DECODER.raw_decode(text)
+        if end != len(text):
+            raise ValueError(f"{len(text) - end} characters after the JSON object")
         self.link: Link | None = link
         self.identifier = identifier
         self.number = 0
@@ -45,12 +49,11 @@ class Invocation:
         self.request_id = str(fields["requestId"])
         self.chunks = [payload]
         self.size = len(payload)
-        self.waiting = bool(flags & wire.WAITING)
+        self.waiting = flags & wire.WAITING != 0
         self.tail: Tail | None = Tail() if flags & wire.TAIL else None
         self.process: Process | None = None
         self.started_at = 0.0
         """Monotonic seconds when the event went to the process, or its limit began to count."""
-        self.timer: asyncio.TimerHandle | None = None
         self.cancelled = False
         self.whole = False
         """All of its event is here."""
@@ -62,9 +65,3 @@ class Invocation:
         event = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
         self.chunks.clear()
         return event
-
-    def stop_timer(self) -> None:
-        """The limit no longer matters."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 from lambent_shim import wire
+from lambent_shim.batch import join_messages
 from lambent_shim.websocket import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 _LIMIT_BYTES: Final = 48 << 20
 """An activator that lets so much wait unread is lost."""
 _DRAIN: Final = b"drain"
+_BINARY: Final = WSMsgType.BINARY
 
 
 class LinkEvents(Protocol):
@@ -60,6 +63,9 @@ class Link(WSListener):
         self.closed = False
         self._events = events
         self._transport: WSTransport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._batch: list[bytes] = []
+        """Sent in this turn of the event loop, and not handed to the transport yet."""
         self._outbox: deque[Iterator[bytes]] = deque()
         self._outbox_bytes = 0
         self._paused = False
@@ -72,20 +78,26 @@ class Link(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows calls it so
         """Picows: the connection is gone."""
         self.closed = True
+        self._batch.clear()
         self._outbox.clear()
         self._events.link_closed(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Picows: one WebSocket frame."""
         kind = frame.msg_type
-        if kind is WSMsgType.BINARY:
+        if kind is _BINARY:
+            data = frame.get_payload_as_bytes()
             try:
-                self._receive(frame.get_payload_as_bytes())
+                if data[0] == wire.INVOKE:
+                    self._events.link_invoke(self, *wire.decode_message(data))
+                else:
+                    self._receive(data)
             except (wire.FrameError, IndexError) as error:
                 self._refuse(str(error))
         elif kind is WSMsgType.PONG:
             self._events.link_pong(self)
         elif kind is WSMsgType.CLOSE:
+            self._send_batch()
             transport.send_close(frame.get_close_code())
             transport.disconnect()
         else:
@@ -97,9 +109,7 @@ class Link(WSListener):
 
     def _receive(self, data: bytes) -> None:
         kind = data[0]
-        if kind == wire.INVOKE:
-            self._events.link_invoke(self, *wire.decode_message(data))
-        elif kind == wire.BODY:
+        if kind == wire.BODY:
             self._events.link_body(self, *wire.decode_part(data))
         elif kind == wire.CANCEL:
             self._events.link_cancel(self, wire.decode_part(data)[1])
@@ -114,17 +124,33 @@ class Link(WSListener):
 
     def _refuse(self, why: str) -> None:
         if self._transport is not None:
+            self._send_batch()
             self._transport.send_close(WSCloseCode.PROTOCOL_ERROR, why.encode()[:120])
             self._transport.disconnect()
 
     def send(self, frame: bytes) -> None:
-        """Send one frame, behind what already waits."""
-        if self.closed or self._transport is None:
-            return
+        """Send one frame, behind what already waits, together with what else is sent in this turn of the event loop.
+
+        A system call for each result would cost as much as all other work on it.
+        """
         if self._outbox:
             self._queue(iter((frame,)), len(frame))
-        else:
-            self._transport.send(WSMsgType.BINARY, frame)
+        elif self._batch:
+            self._batch.append(frame)
+        elif not self.closed:
+            self._batch.append(frame)
+            self._loop.call_soon(self._send_batch)
+
+    def _send_batch(self) -> None:
+        """Hand over what `send` has gathered. Whatever else goes to the transport comes after it."""
+        batch, transport = self._batch, self._transport
+        if not batch or transport is None:
+            return
+        self._batch = []
+        if len(batch) == 1:
+            transport.send(_BINARY, batch[0])
+        elif not transport.is_close_frame_sent:
+            transport.underlying_transport.write(join_messages(batch))
 
     def send_result(self, identifier: int, flags: int, meta: bytes, payload: bytes) -> None:
         """Send a RESULT; a large payload in parts, as fast as the activator reads them."""
@@ -133,6 +159,7 @@ class Link(WSListener):
             return
         if self.closed:
             return
+        self._send_batch()
         self._queue(_cut_result(identifier, flags, meta, payload), len(payload))
         self._send_queued()
 
@@ -150,7 +177,7 @@ class Link(WSListener):
                 if not self._outbox:
                     self._outbox_bytes = 0
             else:
-                self._transport.send(WSMsgType.BINARY, frame)
+                self._transport.send(_BINARY, frame)
 
     def pause_writing(self) -> None:
         """Picows: the socket's buffer is full."""
@@ -164,11 +191,13 @@ class Link(WSListener):
     def ping(self) -> None:
         """Ask for a pong, which comes after all that the activator sent before it read the ping."""
         if self._transport is not None and not self.closed:
+            self._send_batch()
             self._transport.send_ping(_DRAIN)
 
     def disconnect(self) -> None:
         """Close the WebSocket; link_closed follows."""
         if self._transport is not None and not self.closed:
+            self._send_batch()
             self._transport.send_close(WSCloseCode.GOING_AWAY)
             self._transport.disconnect()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import socket
 from collections.abc import Callable
@@ -37,6 +38,10 @@ class Process:
         """0 until STARTED says it."""
         self.doomed: str = ""
         """Why the shim has killed it; its end is no news then."""
+        self.told_kib = 0
+        """Its largest resident memory, as its last result said."""
+        self.watched_kib = 0
+        """The largest anonymous memory that was seen of it and what it has started."""
         self.init_error: InitError | None = None
         """What it said of its initialisation."""
         self._loop = loop
@@ -44,6 +49,8 @@ class Process:
         self._socket.setblocking(False)
         self._output = ends.output
         os.set_blocking(self._output, False)
+        self._pending = select.poll()
+        self._pending.register(self._output, select.POLLIN)
         self._frames = frames.FrameBuffer()
         self._lines = LineBuffer()
         self._backlog = bytearray()
@@ -103,7 +110,7 @@ class Process:
             self._on_silent(self)
             return
         try:
-            found = self._frames.feed(bytes(_INPUT[:size]))
+            found = self._frames.feed(_INPUT[:size])
         except frames.FrameError:
             self.kill("it wrote to the channel what is no frame")
             return
@@ -115,7 +122,7 @@ class Process:
         while self._open:
             try:
                 size = self._socket.recv_into(_INPUT)
-                found = self._frames.feed(bytes(_INPUT[:size]))
+                found = self._frames.feed(_INPUT[:size])
             except (OSError, frames.FrameError):
                 return
             if not size:
@@ -125,7 +132,8 @@ class Process:
 
     def drain_output(self, *, end: bool) -> None:
         """Hand on what is in the pipe now; with `end`, an unfinished line too."""
-        while self._open:
+        # Asked of each invocation, nearly always in vain: a poll costs a quarter of a read that raises BlockingIOError.
+        while self._open and self._pending.poll(0):
             try:
                 data = os.read(self._output, _OUTPUT_BYTES)
             except OSError:

@@ -25,7 +25,7 @@ class Usage(NamedTuple):
     @property
     def billed_ms(self) -> int:
         """Whole milliseconds, rounded up."""
-        return max(1, math.ceil(self.duration_ms))
+        return math.ceil(self.duration_ms) or 1
 
 
 class PlatformLines:

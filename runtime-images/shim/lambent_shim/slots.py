@@ -7,7 +7,7 @@ link is gone meanwhile. Each method changes the state and returns what to send.
 from __future__ import annotations
 
 from collections import deque
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 Link = TypeVar("Link")
 
@@ -21,6 +21,10 @@ class Finish(NamedTuple, Generic[Link]):
     """The link to send a GRANT of one slot to."""
 
 
+_AGAIN: Finish[Any] = Finish(again=True, grant=None)
+_GONE: Finish[Any] = Finish(again=False, grant=None)
+
+
 class Slots(Generic[Link]):
     """N slots: running, reserved for a link by a GRANT, or free."""
 
@@ -28,6 +32,7 @@ class Slots(Generic[Link]):
         self.total = total
         self._running = 0
         self._reserved: dict[Link, int] = {}
+        self._free = total
         self._queue: deque[Link] = deque()
         self._draining = False
 
@@ -44,7 +49,7 @@ class Slots(Generic[Link]):
     @property
     def free(self) -> int:
         """Slots that any INVOKE may take."""
-        return self.total - self._running - self.reserved
+        return self._free
 
     @property
     def waiting(self) -> tuple[Link, ...]:
@@ -55,21 +60,23 @@ class Slots(Generic[Link]):
         """An INVOKE has come. False: bounce it; the link now waits (unless the shim drains)."""
         if self._draining:
             return False
-        if self._reserved.get(link, 0):
+        if link in self._reserved:
             self._unreserve(link, 1)
-        elif self.free <= 0:
+        elif self._free <= 0:
             self._enqueue(link)
             return False
         self._running += 1
+        self._free -= 1
         return True
 
     def finish(self, link: Link | None, *, wants_more: bool) -> Finish[Link]:
         """An invocation has ended. `link` is None when its link is gone; `wants_more` is its INVOKE's flag WAITING."""
         self._running -= 1
+        self._free += 1
         if self._draining:
-            return Finish(again=False, grant=None)
+            return _GONE
         if not self._queue:
-            return Finish(again=True, grant=None)
+            return _AGAIN
         # Also where it is the same link: only a GRANT tells an activator that the slot is kept for it, to be used or returned.
         first = self._queue.popleft()
         self._reserve(first)
@@ -89,7 +96,7 @@ class Slots(Generic[Link]):
 
     def close(self, link: Link) -> list[Link]:
         """The link is gone, with its place and its reservations: the links to grant one slot each."""
-        self._reserved.pop(link, None)
+        self._free += self._reserved.pop(link, 0)
         if link in self._queue:
             self._queue.remove(link)
         return self._grant_free()
@@ -98,11 +105,12 @@ class Slots(Generic[Link]):
         """Take nothing more; what runs still holds its slot."""
         self._draining = True
         self._queue.clear()
+        self._free += self.reserved
         self._reserved.clear()
 
     def _grant_free(self) -> list[Link]:
         granted: list[Link] = []
-        while self._queue and self.free > 0:
+        while self._queue and self._free > 0:
             first = self._queue.popleft()
             self._reserve(first)
             granted.append(first)
@@ -114,10 +122,11 @@ class Slots(Generic[Link]):
 
     def _reserve(self, link: Link) -> None:
         self._reserved[link] = self._reserved.get(link, 0) + 1
+        self._free -= 1
 
     def _unreserve(self, link: Link, count: int) -> None:
-        left = self._reserved.get(link, 0) - count
-        if left > 0:
+        had = self._reserved.pop(link, 0)
+        left = max(0, had - count)
+        if left:
             self._reserved[link] = left
-        else:
-            self._reserved.pop(link, None)
+        self._free += had - left

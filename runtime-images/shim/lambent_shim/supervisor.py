@@ -14,6 +14,7 @@ from typing import Any, Final
 from lambent_shim import failures, frames, wire
 from lambent_shim.configuration import Configuration
 from lambent_shim.crew import Crew
+from lambent_shim.deadlines import Deadlines
 from lambent_shim.failures import Failure, InitError
 from lambent_shim.invocation import Invocation
 from lambent_shim.links import Links
@@ -43,12 +44,14 @@ class Supervisor:
         self._loop = loop
         self._log = log
         self._limit = configuration.timeout_seconds
+        self._memory_mib = configuration.memory_mib
         self._running: dict[int, Invocation] = {}
         self._waiting: deque[Invocation] = deque()
         self._number = 0
         self._init_ms: float | None = None
-        self._peaks: dict[Process, int] = {}
-        """Peak memory in KiB, as the processes said with their last results."""
+        self._deadlines: Deadlines[Invocation] = Deadlines(self._limit)
+        self._alarm: asyncio.TimerHandle | None = None
+        """Rings at the first deadline, or before it where that invocation has ended meanwhile."""
 
     def why_not_ready(self) -> str:
         """What an invocation sent now would miss; empty when it would be served."""
@@ -66,7 +69,7 @@ class Supervisor:
         """Its caller or its link is gone before a worker had it."""
         if invocation in self._waiting:
             self._waiting.remove(invocation)
-        invocation.stop_timer()
+        self._deadlines.end(invocation)
 
     def refuse_too_large(self, invocation: Invocation, limit: int) -> None:
         """Its event is over the limit."""
@@ -77,7 +80,7 @@ class Supervisor:
         """All of the event is here."""
         if self.init is not None and not self.init["ok"]:
             # As on Lambda: the initialisation is repeated for the invocation, within its timeout.
-            self._start_clock(invocation)
+            self._start_clock(invocation, time.monotonic())
             self._waiting.append(invocation)
             self.crew.initialise()
             return
@@ -88,23 +91,35 @@ class Supervisor:
             self._dispatch(invocation, process)
         self.crew.staff(len(self._waiting))
 
-    def _start_clock(self, invocation: Invocation) -> None:
-        if invocation.timer is None:
-            invocation.started_at = time.monotonic()
-            invocation.timer = self._loop.call_later(self._limit, self._time_out, invocation)
-            self._log.start(invocation.request_id, invocation.tail)
+    def _start_clock(self, invocation: Invocation, now: float) -> None:
+        invocation.started_at = now
+        self._deadlines.begin(invocation, now)
+        if self._alarm is None:
+            self._alarm = self._loop.call_later(self._limit, self._ring)
+        self._log.start(invocation.request_id, invocation.tail)
+
+    def _ring(self) -> None:
+        now = time.monotonic()
+        while (invocation := self._deadlines.take_due(now)) is not None:
+            self._time_out(invocation)
+        next_at = self._deadlines.next_at
+        # The event loop counts whole milliseconds: it may ring half of one early.
+        self._alarm = None if next_at is None else self._loop.call_later(max(0.001, next_at - now), self._ring)
 
     def _dispatch(self, invocation: Invocation, process: Process) -> None:
-        self._number = self._number % 0xFFFFFFFF + 1
-        while self._number in self._running:
-            self._number = self._number % 0xFFFFFFFF + 1
-        invocation.number = self._number
+        running = self._running
+        number = self._number % 0xFFFFFFFF + 1
+        while number in running:
+            number = number % 0xFFFFFFFF + 1
+        self._number = invocation.number = number
         invocation.process = process
-        self._running[self._number] = invocation
-        self._start_clock(invocation)
-        left_ms = max(1, int((invocation.started_at + self._limit - time.monotonic()) * 1000))
-        process.send(frames.encode(frames.INVOKE, self._number, invocation.take_event(), value=left_ms, meta=invocation.meta))
-        self.tally.running = len(self._running)
+        running[number] = invocation
+        now = time.monotonic()
+        if not invocation.started_at:
+            self._start_clock(invocation, now)
+        left_ms = max(1, int((invocation.started_at + self._limit - now) * 1000))
+        process.send(frames.encode(frames.INVOKE, number, invocation.take_event(), value=left_ms, meta=invocation.meta))
+        self.tally.running = len(running)
         self.watch.wake()
 
     def _dispatch_waiting(self) -> None:
@@ -126,25 +141,27 @@ class Supervisor:
             # Its slot is free only once the coroutine has ended, so the answer waits for that, but not for long.
             invocation.timed_out = True
             process.send(frames.encode(frames.ABANDON, invocation.number))
-            invocation.timer = self._loop.call_later(
-                ABANDON_GRACE_SECONDS, self.crew.kill, process, "a coroutine did not end at its timeout"
-            )
+            self._loop.call_later(ABANDON_GRACE_SECONDS, self._end_abandoned, invocation, process)
         else:
             self.crew.kill(process, "timeout")
             self._fail(invocation, failure, at_limit=True)
             self._dispatch_waiting()
 
+    def _end_abandoned(self, invocation: Invocation, process: Process) -> None:
+        if self._running.get(invocation.number) is invocation:
+            self.crew.kill(process, "a coroutine did not end at its timeout")
+
     def crew_result(self, process: Process, frame: frames.Frame) -> None:
         """RESULT of a worker."""
         invocation = self._running.get(frame.number)
-        self._peaks[process] = max(self._peaks.get(process, 0), frame.value)
+        if frame.value > process.told_kib:
+            process.told_kib = frame.value
         if invocation is None or invocation.process is not process:
             return  # of an invocation that has been answered; the process is doomed
         if invocation.timed_out:
             self._fail(invocation, failures.time_out(self._limit), at_limit=True)
             return
-        reason = failures.reason_of_result(frame.flags)
-        self._finish(invocation, frame.payload, reason)
+        self._finish(invocation, frame.payload, failures.reason_of_result(frame.flags) if frame.flags else None)
         self.crew.give_back(process)
         if self._waiting:
             self._dispatch_waiting()
@@ -152,7 +169,7 @@ class Supervisor:
     def crew_lost(self, process: Process, status: int) -> None:
         """A worker has ended: so have its invocations."""
         # A kill near the limit that is not the shim's own was the kernel's.
-        near_limit = self.watch.peak_kib(process) > self.configuration.memory_mib * 1024 * _NEAR_LIMIT
+        near_limit = process.watched_kib > self.configuration.memory_mib * 1024 * _NEAR_LIMIT
         out_of_memory = process.doomed == failures.OUT_OF_MEMORY or (not process.doomed and near_limit)
         ended = failures.explain_exit(status, out_of_memory=out_of_memory)
         for invocation in [each for each in self._running.values() if each.process is process]:
@@ -163,7 +180,6 @@ class Supervisor:
 
     def crew_gone(self, process: Process) -> None:
         """Nothing more will be asked about this process."""
-        self._peaks.pop(process, None)
         self.watch.forget(process)
 
     def exceed_memory(self, process: Process) -> None:
@@ -209,24 +225,20 @@ class Supervisor:
         process = invocation.process
         if duration is None:
             duration = time.monotonic() - invocation.started_at if invocation.started_at else 0.0
-        invocation.stop_timer()
+        self._deadlines.end(invocation)
+        peak_mib = 0
         if process is not None:
             self.crew.flush_output(process, invocation.number)
             del self._running[invocation.number]
-        peak_mib = self._peak_mib(process) if process is not None else 0
-        init_ms, self._init_ms = self._init_ms, None
-        usage = Usage(duration * 1000, self.configuration.memory_mib, peak_mib, init_ms)
+            # As Lambda's REPORT, never over what the function may use.
+            peak_mib = min(self._memory_mib, (max(process.told_kib, process.watched_kib) + 1023) // 1024)
+        usage = Usage(duration * 1000, self._memory_mib, peak_mib, self._init_ms)
+        self._init_ms = None
         if invocation.started_at:
             self._log.end(invocation.request_id, usage, invocation.tail, status or ("error" if reason else "success"), error_type)
-        self.tally.count(reason, duration, usage.max_memory_used_mib)
+        self.tally.count(reason, duration, peak_mib)
         self.tally.running = len(self._running)
-        flags = wire.FUNCTION_ERROR if reason else 0
-        self.links.answer(invocation, flags, _encode_meta(usage, reason, invocation), payload)
-
-    def _peak_mib(self, process: Process) -> int:
-        """As Lambda's REPORT, never over what the function may use."""
-        peak_kib = max(self._peaks.get(process, 0), self.watch.peak_kib(process))
-        return min(self.configuration.memory_mib, (peak_kib + 1023) // 1024)
+        self.links.answer(invocation, wire.FUNCTION_ERROR if reason else 0, _encode_meta(usage, reason, invocation), payload)
 
     # Crew
 
@@ -300,11 +312,11 @@ class Supervisor:
 
 def _encode_meta(usage: Usage, reason: str | None, invocation: Invocation) -> bytes:
     # By hand: numbers and fixed names need no encoder, and this is on the path of every invocation.
-    meta = f'{{"durationMs":{usage.duration_ms:.3f},"billedMs":{usage.billed_ms},"memoryMb":{usage.max_memory_used_mib}'
+    meta = b'{"durationMs":%.3f,"billedMs":%d,"memoryMb":%d' % (usage.duration_ms, usage.billed_ms, usage.max_memory_used_mib)
     if usage.init_ms is not None:
-        meta += f',"initMs":{usage.init_ms:.3f}'
+        meta += b',"initMs":%.3f' % usage.init_ms
     if reason is not None:
-        meta += f',"reason":"{reason}"'
+        meta += b',"reason":"%s"' % reason.encode()
     if invocation.tail is not None:
-        meta += f',"logTail":"{b64encode(invocation.tail.read()).decode()}"'
-    return (meta + "}").encode()
+        meta += b',"logTail":"%s"' % b64encode(invocation.tail.read())
+    return meta + b"}"

@@ -40,16 +40,11 @@ class MemoryWatch:
         self._families: dict[Process, list[int]] = {}
         self._families_at = 0.0
         self._measured_at = 0.0
-        self._peaks: dict[Process, int] = {}
 
     def wake(self) -> None:
         """An invocation has started."""
         if self._timer is None:
             self._timer = self._loop.call_later(0.001, self._look)
-
-    def peak_kib(self, process: Process) -> int:
-        """The largest reading of a worker."""
-        return self._peaks.get(process, 0)
 
     def forget(self, process: Process) -> None:
         """The process has ended."""
@@ -57,7 +52,6 @@ class MemoryWatch:
         if reader is not None:
             reader.close()
         self._families.pop(process, None)
-        self._peaks.pop(process, None)
 
     def _look(self) -> None:
         self._timer = None
@@ -90,7 +84,7 @@ class MemoryWatch:
             more_resident, more_promised = read_statm(pid)
             resident += more_resident
             promised += more_promised
-        self._peaks[process] = max(self._peaks.get(process, 0), resident)
+        process.watched_kib = max(process.watched_kib, resident)
         return Reading(resident, promised)
 
     def _measure(self, workers: list[Process], template: Process | None) -> None:

@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 CLUSTER_RUN := python3 -m cluster
 
-.PHONY: help demo test check lint types fast venv up down images status e2e dev bench lock
+.PHONY: help demo test check lint types fast compiled venv up down images status e2e dev bench lock
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -13,7 +13,7 @@ demo: up ## Set everything up, call a function from zero, watch it go back to ze
 	@python3 examples/run_demo.py
 
 # The cluster comes before the fast tests: those of the chart need the helm that it brings.
-test: lint types up fast e2e ## Set everything up and run every test
+test: lint types up fast compiled e2e ## Set everything up and run every test
 
 check: lint types fast ## Lint, types and the tests that need no cluster
 
@@ -29,6 +29,18 @@ types: venv ## mypy, strict
 
 fast: venv ## Unit, property, contract and component tests
 	$(PYTHON) -m pytest tests/unit tests/property tests/contract tests/component
+
+compiled: build/compiled/ready ## The activator's tests against the modules as the images have them, compiled to C
+	$(PYTHON) -m pytest -o "pythonpath=build/compiled runtime-images/shim runtime-images/python ." \
+	  tests/unit/activator tests/property/activator tests/component/activator
+
+build/compiled/ready: .venv/ready operator/pyproject.toml operator/compile_modules.py $(shell find operator/lambent -name '*.py')
+	@echo "==> compiling hot modules (build/compiled)"
+	@command -v gcc > /dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq gcc libc6-dev python3-dev; } \
+	  || { echo "no C compiler: install gcc and Python's headers (Debian: apt-get install gcc python3-dev)"; exit 1; }
+	@rm -rf build/compiled && mkdir -p build/compiled && cp -r operator/lambent build/compiled/
+	@cd build/compiled && ../../$(PYTHON) ../../operator/compile_modules.py ../../operator/pyproject.toml
+	@touch $@
 
 e2e: venv ## End-to-end tests on the cluster that `make up` made
 	$(PYTHON) -m pytest tests/e2e

@@ -1,4 +1,7 @@
-"""The Python image that the project's Dockerfiles start from (`ARG BASE`)."""
+"""The Python images that the project's Dockerfiles start from (`ARG BASE`, `ARG BUILD_BASE`)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from cluster import debian, versions
 from cluster.command import run
@@ -8,6 +11,8 @@ from cluster.registry import Registry, has_image
 from cluster.settings import Settings
 
 PACKAGES = ("python3", "python-is-python3", "python3-venv", "python3-pip", "ca-certificates")
+# Compiles the hot modules; not in what runs.
+BUILD_PACKAGES = (*PACKAGES, "gcc", "libc6-dev", "python3-dev")
 # What stands in for `python:3.11-slim` must answer to the same names.
 _CHANGES = (
     "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -17,14 +22,26 @@ _CHANGES = (
 )
 
 
-def ensure(settings: Settings, engine: Engine, registry: Registry) -> str:
-    """The name of a Python base image that the engine has."""
-    name = f"lambent/base:{content_key(','.join(PACKAGES), *_CHANGES, debian.recipe())}"
-    if has_image(engine, name):
-        return name
-    if registry.pull(versions.USUAL_BASE_IMAGE):
-        return versions.USUAL_BASE_IMAGE
-    tar = debian.root_tar(settings, "base", PACKAGES)
-    changes = [word for change in _CHANGES for word in ("--change", change)]
-    run([engine.client, "import", *changes, tar, name], log=settings.logs / "base-image.log", env=engine.env)
-    return name
+class Bases(NamedTuple):
+    """Names of images that the engine has, with the same Python."""
+
+    runtime: str
+    build: str
+    """With a C compiler; a build that starts from one without gets it from Debian's packages."""
+
+
+def ensure(settings: Settings, engine: Engine, registry: Registry) -> Bases:
+    """Python base images that the engine has."""
+    runtime, build = (_name(packages) for packages in (PACKAGES, BUILD_PACKAGES))
+    if not has_image(engine, runtime) and registry.pull(versions.USUAL_BASE_IMAGE):
+        return Bases(versions.USUAL_BASE_IMAGE, versions.USUAL_BASE_IMAGE)
+    for name, root, packages in ((runtime, "base", PACKAGES), (build, "build", BUILD_PACKAGES)):
+        if not has_image(engine, name):
+            tar = debian.root_tar(settings, root, packages)
+            changes = [word for change in _CHANGES for word in ("--change", change)]
+            run([engine.client, "import", *changes, tar, name], log=settings.logs / f"{root}-image.log", env=engine.env)
+    return Bases(runtime, build)
+
+
+def _name(packages: Sequence[str]) -> str:
+    return f"lambent/base:{content_key(','.join(packages), *_CHANGES, debian.recipe())}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import state
+from cluster.base_image import Bases
 from cluster.command import run
 from cluster.engine import Engine
 from cluster.errors import ClusterError
@@ -40,7 +41,7 @@ def there(settings: Settings) -> list[ProductImage]:
     return found
 
 
-def build(settings: Settings, engine: Engine, base: str, images: Sequence[ProductImage]) -> dict[str, str]:
+def build(settings: Settings, engine: Engine, bases: Bases, images: Sequence[ProductImage]) -> dict[str, str]:
     """Builds images from their Dockerfiles; their ids by name."""
 
     def build_one(image: ProductImage) -> str:
@@ -51,7 +52,9 @@ def build(settings: Settings, engine: Engine, base: str, images: Sequence[Produc
                     engine.client,
                     "build",
                     "--build-arg",
-                    f"BASE={base}",
+                    f"BASE={bases.runtime}",
+                    "--build-arg",
+                    f"BUILD_BASE={bases.build}",
                     "-t",
                     image.name,
                     "-f",

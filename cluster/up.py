@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import base_image, existing, kind_config, node_image, own_engine, product_images, state, tools, versions
+from cluster.base_image import Bases
 from cluster.command import output
 from cluster.content import content_key
 from cluster.engine import Engine, Facts, answering, choose, why_none
@@ -69,11 +70,11 @@ def up(settings: Settings) -> None:
         existing.up(settings)
         return
     engine = engine_for(settings)
-    programs, image, base = _prepare_parts(settings, engine)
+    programs, image, bases = _prepare_parts(settings, engine)
     kind = Kind(settings, engine, programs)
     plan = plan_cluster(settings, engine, kind, image)
     with ExitStack() as stack, ThreadPoolExecutor(max_workers=1) as pool:
-        images = pool.submit(_prepare_images, settings, engine, base, plan.loaded, stack, product_images.there(settings))
+        images = pool.submit(_prepare_images, settings, engine, bases, plan.loaded, stack, product_images.there(settings))
         bring_cluster_up(settings, engine, kind, plan)
         archive, ids = images.result()
         product_images.load(settings, kind, archive, ids)
@@ -81,32 +82,32 @@ def up(settings: Settings) -> None:
     say(f"up: the cluster {settings.name}, its front door at {(settings.folder / 'endpoint').read_text().strip()}")
 
 
-def _prepare_parts(settings: Settings, engine: Engine) -> tuple[dict[str, Path], NodeImage, str]:
-    """Tools, node image and base image: programs are compiled while Debian roots are made."""
+def _prepare_parts(settings: Settings, engine: Engine) -> tuple[dict[str, Path], NodeImage, Bases]:
+    """Tools, node image and base images: programs are compiled while Debian roots are made."""
     registry = Registry(settings, engine)
     image = node_image.find(engine, registry)
 
-    def make_roots() -> tuple[str, Path | None]:
+    def make_roots() -> tuple[Bases, Path | None]:
         node_root = node_image.root(settings) if image is None else None
         return base_image.ensure(settings, engine, registry), node_root
 
     with ThreadPoolExecutor(max_workers=1) as pool:
         roots = pool.submit(make_roots)
         programs = tools.ensure(settings, also=NODE_PROGRAMS if image is None else ())
-        base, node_root = roots.result()
+        bases, node_root = roots.result()
     if node_root is not None:
         image = node_image.make(settings, engine, build(settings, NODE_PROGRAMS, system="linux"), node_root)
     assert image is not None
-    return programs, image, base
+    return programs, image, bases
 
 
 def _prepare_images(
-    settings: Settings, engine: Engine, base: str, loaded: dict[str, str], stack: ExitStack, images: Sequence[ProductImage]
+    settings: Settings, engine: Engine, bases: Bases, loaded: dict[str, str], stack: ExitStack, images: Sequence[ProductImage]
 ) -> tuple[Path | None, dict[str, str]]:
     """Builds images; an archive of those that the nodes lack, and their ids."""
     # Two checkouts share an engine and so the images' names: what is saved is what was built here.
     with held(settings.cache / "locks" / "product-images", "the build of the project's images"):
-        built = product_images.build(settings, engine, base, images)
+        built = product_images.build(settings, engine, bases, images)
         names = product_images.changed(loaded, built)
         archive = stack.enter_context(product_images.saved(settings, engine, names))
     return archive, {name: built[name] for name in names}
@@ -117,8 +118,8 @@ def build_images(settings: Settings) -> None:
     settings = state.settle(settings, state.read(settings))
     settings.logs.mkdir(parents=True, exist_ok=True)
     engine = engine_for(settings)
-    base = base_image.ensure(settings, engine, Registry(settings, engine))
-    product_images.build(settings, engine, base, product_images.there(settings))
+    bases = base_image.ensure(settings, engine, Registry(settings, engine))
+    product_images.build(settings, engine, bases, product_images.there(settings))
 
 
 def load_images(settings: Settings, images: Sequence[ProductImage] | None = None) -> None:
@@ -128,10 +129,10 @@ def load_images(settings: Settings, images: Sequence[ProductImage] | None = None
     if current is None or current.engine == "existing":
         raise ClusterError("this checkout has no kind cluster to load images into", do="run `make up` first")
     engine = engine_for(settings)
-    base = base_image.ensure(settings, engine, Registry(settings, engine))
+    bases = base_image.ensure(settings, engine, Registry(settings, engine))
     with ExitStack() as stack:
         wanted = product_images.there(settings) if images is None else images
-        archive, ids = _prepare_images(settings, engine, base, current.loaded, stack, wanted)
+        archive, ids = _prepare_images(settings, engine, bases, current.loaded, stack, wanted)
         product_images.load(settings, Kind(settings, engine, tools.ensure(settings)), archive, ids)
 
 

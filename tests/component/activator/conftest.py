@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+import lambent
+
 ROOT = Path(__file__).parents[3]
 HANDLERS = '''
 import json, os, time
@@ -70,7 +72,8 @@ class ActivatorProcess:
                 json.dumps({"functions": functions, "identity": identity, **options}),
             ],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}/operator:{ROOT}"},
+            # The modules that this process tests, compiled ones too.
+            env={**os.environ, "PYTHONPATH": f"{Path(lambent.__file__).parents[1]}:{ROOT}"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,6 +1,7 @@
 """Function URLs: which hosts lead to a function, the event it gets, the response its result becomes."""
 
 import base64
+import gc
 import json
 from typing import Any
 
@@ -287,3 +288,16 @@ def test_without_cors_options_is_a_request_like_any_other(world: GatewayWorld) -
     world.request("OPTIONS", "/", host=HOST, headers=PREFLIGHT)
 
     assert world.event["requestContext"]["http"]["method"] == "OPTIONS"
+
+
+def test_an_answered_request_leaves_nothing_for_the_garbage_collector(world: GatewayWorld) -> None:
+    world.request("GET", "/", host=HOST)
+    world.invocations.clear()
+    gc.collect()
+    gc.disable()
+    try:
+        world.request("GET", "/", host=HOST)
+        world.invocations.clear()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

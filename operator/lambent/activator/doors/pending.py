@@ -47,8 +47,11 @@ class Pending(ABC):
     def cancel(self) -> None:
         """The caller is gone."""
         self._invoker.cancel(self._invocation)
+        self._invocation.waiter = None
 
     def _answered(self, answer: Answer) -> None:
+        # The two hold each other; unless that ends here, the garbage collector has to find every request that ever was.
+        self._invocation.waiter = None
         try:
             self._record.answered(self._invocation.function, self._request_id, answer)
             response = self._build(answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import select
 import socket
 
 from lambent_runtime import frames
@@ -21,6 +22,9 @@ class Channel:
     def __init__(self, descriptor: int) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor)
         self._buffer = bytearray()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        self._readable = poll.poll
         self._input = memoryview(bytearray(_READ_BYTES))
 
     def fileno(self) -> int:
@@ -35,6 +39,8 @@ class Channel:
                 frame = take_frame(buffer)
                 if frame is not None:
                     return frame
+            # Asleep in recv, the process would be woken a second time whenever the shim has read its last result (unix_write_space).
+            self._readable()
             # A fresh buffer of this size for each read would cost more than the read.
             size = self.socket.recv_into(self._input)
             if not size:

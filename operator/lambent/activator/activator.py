@@ -12,6 +12,7 @@ from lambent.activator.admission.core import Admission
 from lambent.activator.admission.model import Limits
 from lambent.activator.configuration import Configuration
 from lambent.activator.exchange import Exchange
+from lambent.activator.front.limits import FrontLimits
 from lambent.activator.front.server import BACKLOG, Front
 from lambent.activator.gateway import Gateway
 from lambent.activator.ports import InitializationReporter, Provisioner, Verifier
@@ -35,6 +36,7 @@ class Activator:
         *,
         identity: str,
         region: str = DEFAULT_REGION,
+        front_limits: FrontLimits | None = None,
     ) -> None:
         self.admission = Admission(limits)
         self.metrics = ActivatorMetrics(registry)
@@ -42,7 +44,7 @@ class Activator:
         self.exchange = Exchange(self.admission, provisioner, verifier, reporter, self.metrics, identity=identity)
         self.gateway = Gateway(self.exchange, self.metrics)
         self.configuration = Configuration(self.gateway, self.exchange.set_rules, self.metrics.forget, region=region)
-        self._front = Front(self.gateway)
+        self._front = Front(self.gateway, limits=front_limits)
         self._links: asyncio.Server | None = None
         self._timer: asyncio.Task[None] | None = None
         self.http_port = 0
@@ -66,10 +68,9 @@ class Activator:
         """Take requests."""
         self.http_port = await self._front.start(host, port)
 
-    def stop_accepting(self) -> None:
-        """Take no new connection, and end each that is open with its next answer."""
-        self._front.drain()
-        self._front.stop_listening()
+    def say_goodbye(self) -> None:
+        """From now on every answer ends its connection, so that kept ones move to another activator; new ones are still taken."""
+        self._front.say_goodbye()
 
     async def close(self, grace_seconds: float) -> None:
         """Answer what is under way, at most that long; then let the shims go."""

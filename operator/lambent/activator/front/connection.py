@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from math import inf
 from typing import Protocol, cast
 
 from lambent.activator.front.encoding import body_to_send, encode_head
-from lambent.activator.front.limits import FrontLimits
+from lambent.activator.front.limits import BACKLOG_BYTES, SLICE_BYTES, WAITING_BYTES, FrontLimits
 from lambent.activator.front.ports import Gateway, Ticket
-from lambent.activator.front.reader import Budget, Phase, Received, Refusal, RequestReader
-from lambent.activator.http import HttpResponse
+from lambent.activator.front.reader import Budget, Manner, Phase, Refusal, RequestReader
+from lambent.activator.http import HttpRequest, HttpResponse
 
 _JOIN_BYTES = 64 * 1024
 """Head and body go out as one piece up to here; beyond, copying them together would cost more than a second piece."""
@@ -38,20 +39,34 @@ class Server(Protocol):
     def closed(self, connection: Connection) -> None:
         """It is gone."""
 
+    def behind(self, connection: Connection) -> None:
+        """Its client reads slower than it is written to."""
+
+    def caught_up(self, connection: Connection) -> None:
+        """It does no more."""
+
     def refused(self, refusal: Refusal, client: str) -> HttpResponse:
         """The answer to what was not taken."""
 
 
 class Connection(asyncio.Protocol):
-    """States: waiting for a request or in the midst of one (`deadline` set), answering one (no deadline), or lingering before the end."""
+    """Awaits a request or reads one (`deadline` set), has one answered (no deadline), or has said its last and waits for the client's end.
+
+    While a request is being answered, what comes behind it is kept as it is: who sends more has to wait, and is read no further when it is
+    too much; but as long as it is read, its going away is noticed, and the request cancelled.
+    """
 
     __slots__ = (
         "_advancing",
         "_answering",
+        "_backlog",
         "_client",
-        "_lingering",
+        "_ending",
+        "_held",
+        "_last_word",
         "_reader",
         "_reading",
+        "_seen",
         "_server",
         "_ticket",
         "_transport",
@@ -67,19 +82,33 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._reader: RequestReader
         self._client = ""
-        self._answering: Received | None = None
+        self._answering: Manner | None = None
         self._ticket: Ticket | None = None
         self._advancing = False
-        self._lingering = False
+        self._backlog = bytearray()
+        """What has come behind the request that is being answered."""
+        self._held = 0
+        """What it and parsed requests behind others take of the budget."""
         self._reading = True
         self._writable = True
+        self._ending = False
+        """No more is written."""
+        self._last_word = inf
+        """Until when an ending connection is read."""
+        self._seen = 0
+        """What had come of the body when `deadline` was set."""
         self._unread = 0
         """What was still to be written when the client was last found not to read."""
 
     @property
     def idle(self) -> bool:
         """Whether it can be closed without losing anything."""
-        return self._answering is None and not self._reader.ready and self._reader.phase is Phase.NOTHING and self._writable
+        return self._answering is None and self._reader.phase is Phase.NOTHING and self._writable and not self._ending
+
+    @property
+    def unread_bytes(self) -> int:
+        """What the client has yet to read, besides what the kernel holds."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     # From the loop
 
@@ -97,65 +126,110 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
         reader = self._reader
-        if self._lingering or reader.finished or reader.refusal is not None:
+        if self._ending:
+            if not self.unread_bytes:
+                self.deadline = min(self._last_word, self._server.now + self._server.limits.linger_seconds)
+        elif reader.finished or reader.refusal is not None:
             return
-        phase = reader.phase
-        reader.feed(data)
-        if reader.phase is not phase and self._answering is None:
-            self._rearm()
-        if reader.ready or reader.refusal is not None:
-            self._advance()
-        elif reader.wants_continue:
-            self._continue()
+        elif self._answering is not None or not self._writable or len(data) > SLICE_BYTES:
+            self._take_more(data)
+        else:
+            phase = reader.phase
+            reader.feed(data)
+            if reader.ready or reader.refusal is not None:
+                self._advance()
+            elif reader.phase is not phase:
+                self._rearm()
+            if reader.wants_continue:
+                self._continue()
 
     def eof_received(self) -> bool:
-        """The client sends no more; nobody who still wants an answer does that, so it is gone."""
+        """The client sends no more; that it still reads cannot be told from its being gone, and nearly always it is."""
+        self._cancel()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The client is gone: what it asked for is cancelled."""
         self._transport = None
         self.deadline = inf
-        self._reader.abandon()
-        self._reader.ready.clear()
-        self._answering = None
+        self._server.caught_up(self)
         self._server.closed(self)
-        if self._ticket is not None:
-            ticket, self._ticket = self._ticket, None
-            ticket.cancel()
+        self._cancel()
 
     def pause_writing(self) -> None:
         """The client reads slower than it is written to."""
         self._writable = False
+        self._server.behind(self)
 
     def resume_writing(self) -> None:
         """It has caught up."""
         self._writable = True
         self._unread = 0
-        if self._answering is None:
-            self._rearm()
-        self._advance()
+        self._server.caught_up(self)
+        if self._ending:
+            self._linger()
+        else:
+            self._advance()
 
     # Answering
 
+    def _take_more(self, data: bytes) -> None:
+        """More than a slice, or behind a request that has no answer yet."""
+        offset, size = 0, len(data)
+        view = memoryview(data)
+        reader = self._reader
+        while offset < size and self._answering is None and self._writable and not self._ending and reader.refusal is None:
+            phase = reader.phase
+            reader.feed(view[offset : offset + SLICE_BYTES])
+            offset += SLICE_BYTES
+            if reader.ready or reader.refusal is not None:
+                self._advance()
+            elif reader.phase is not phase:
+                self._rearm()
+        if offset < size and not self._ending and reader.refusal is None and not reader.finished:
+            self._backlog += view[offset:]
+            self._settle()
+        elif reader.wants_continue:
+            self._continue()
+
     def _advance(self) -> None:
-        """Answer what is ready, in order; then the refusal, if there is one."""
+        """Answer what is ready, in order, and read on in what has come, until there is something to wait for."""
         if self._advancing:
             return
         self._advancing = True
-        ready = self._reader.ready
-        while ready and self._answering is None and self._writable and self._transport is not None:
-            self._answer_next(ready.popleft())
+        reader, backlog = self._reader, self._backlog
+        while self._answering is None and self._writable and not self._ending and self._transport is not None:
+            if reader.ready:
+                request, manner = reader.ready.popleft()
+                self._answer(request, manner)
+            elif reader.refusal is not None:
+                self._refuse(reader.refusal)
+            elif backlog and not reader.finished:
+                piece = bytes(backlog[:SLICE_BYTES])
+                del backlog[:SLICE_BYTES]
+                reader.feed(piece)
+            else:
+                break
         self._advancing = False
-        transport = self._transport
-        if transport is None:
+        if self._held or reader.ready or backlog:
+            self._settle()
+        if self._answering is None and not self._ending and self._transport is not None:
+            self._rearm()
+            if reader.wants_continue:
+                self._continue()
+
+    def _settle(self) -> None:
+        """Count what waits behind the request that is being answered, and read on only while it is not too much."""
+        transport, reader, budget = self._transport, self._reader, self._server.budget
+        held = len(self._backlog) + WAITING_BYTES * len(reader.ready)
+        budget.used += held - self._held
+        self._held = held
+        if transport is None or self._ending:
             return
-        if self._answering is None and not ready and self._reader.refusal is not None and not self._lingering:
-            self._refuse(self._reader.refusal)
-        elif self._answering is None and self._reader.wants_continue:
-            self._continue()
-        # Who sends more before it has its answer is not read further.
-        crowded = bool(ready) or not self._writable
+        if held and budget.used > budget.limit:
+            self._drop()
+            reader.refusal = Refusal(503, "requests that wait behind others hold all the memory there is for them")
+        crowded = len(self._backlog) > BACKLOG_BYTES
         if crowded is self._reading:
             self._reading = not crowded
             if crowded:
@@ -163,30 +237,27 @@ class Connection(asyncio.Protocol):
             else:
                 transport.resume_reading()
 
-    def _answer_next(self, received: Received) -> None:
-        self._answering = received
+    def _answer(self, request: HttpRequest, manner: Manner) -> None:
+        self._answering = manner
         self.deadline = inf
+        respond = partial(self._respond, manner)
         try:
-            ticket = self._server.gateway.handle(received.request, self._respond)
+            ticket = self._server.gateway.handle(request, respond)
         except Exception:  # noqa: BLE001 - whatever it was, the client is told that it was us
-            _log.exception("error while handling %s %s", received.request.method, received.request.path)
-            self._respond(self._server.refused(Refusal(500, "internal error", received.request), self._client))
+            _log.exception("error while handling %s %s", request.method, request.path)
+            respond(self._server.refused(Refusal(500, "internal error", request), self._client))
             return
-        if self._answering is received:
+        if self._answering is manner:
             self._ticket = ticket
 
-    def _respond(self, response: HttpResponse) -> None:
-        received, self._answering, self._ticket = self._answering, None, None
-        transport = self._transport
-        if received is None or transport is None:
+    def _respond(self, manner: Manner, response: HttpResponse) -> None:
+        if self._answering is not manner:
             return
-        keep_alive = received.keep_alive and not self._server.draining
-        request = received.request
-        self._write(response, keep_alive=keep_alive, http_1_0=request.version == "HTTP/1.0", head_only=request.method == "HEAD")
-        self._rearm()
+        self._answering = self._ticket = None
+        keep_alive = manner.keep_alive and not self._server.draining
+        self._write(response, keep_alive=keep_alive, http_1_0=manner.http_1_0, head_only=manner.head_only)
         if not keep_alive:
-            self._reader.ready.clear()
-            transport.close()
+            self._end()
         elif not self._advancing:
             self._advance()
 
@@ -194,7 +265,13 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        head = encode_head(response, self._server.date, keep_alive=keep_alive, http_1_0=http_1_0)
+        date = self._server.date
+        try:
+            head = encode_head(response, date, keep_alive=keep_alive, http_1_0=http_1_0)
+        except ValueError:
+            _log.exception("an answer that cannot be written")
+            response = self._server.refused(Refusal(500, "an answer that cannot be written"), self._client)
+            head = encode_head(response, date, keep_alive=keep_alive, http_1_0=http_1_0)
         body = body_to_send(response, head_only=head_only)
         if len(body) < _JOIN_BYTES:
             transport.write(head + body)
@@ -203,23 +280,53 @@ class Connection(asyncio.Protocol):
             transport.write(body)
 
     def _continue(self) -> None:
-        self._reader.wants_continue = False
-        if self._transport is not None and self._answering is None:
+        """`wants_continue` is true: have the body sent, unless there are answers to give before."""
+        if self._answering is None and self._writable and not self._ending and self._transport is not None:
+            self._reader.wants_continue = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     # The end
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer, then read for a while what the client still sends: closing at once would reset its connection under the answer."""
+        head_only = refusal.request is not None and refusal.request.method == "HEAD"
+        self._write(self._server.refused(refusal, self._client), keep_alive=False, head_only=head_only)
+        self._end()
+
+    def _end(self) -> None:
+        """Nothing more is written. What the client still sends is read and thrown away until it closes as well, or for a while: closing at
+        once would reset the connection, and the client might never see its answer (RFC 9112, 9.6)."""
         transport = self._transport
+        self._ending = True
+        self._drop()
         if transport is None:
             return
-        self._lingering = True
-        self._write(self._server.refused(refusal, self._client), keep_alive=False)
+        self._linger()
+        if transport.is_closing():
+            return
+        transport.write_eof()
+        if not self._reading:
+            self._reading = True
+            transport.resume_reading()
+
+    def _linger(self) -> None:
+        now, limits = self._server.now, self._server.limits
+        self._last_word = now + limits.longest_linger_seconds
+        self.deadline = now + limits.linger_seconds
+
+    def _drop(self) -> None:
+        """Let go of all that has come and is not being answered."""
         self._reader.abandon()
-        self.deadline = self._server.now + self._server.limits.linger_seconds
-        if transport.can_write_eof():
-            transport.write_eof()
+        self._backlog.clear()
+        self._server.budget.used -= self._held
+        self._held = 0
+
+    def _cancel(self) -> None:
+        """The client is gone: nothing of it is to be answered."""
+        self._drop()
+        self._answering = None
+        ticket, self._ticket = self._ticket, None
+        if ticket is not None:
+            ticket.cancel()
 
     def drain(self) -> None:
         """The server takes no more: close if nothing is under way."""
@@ -227,37 +334,43 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """The server ends."""
+        """Cut it, whatever is under way."""
         if self._transport is not None:
             self._transport.abort()
 
     def expire(self) -> None:
         """The deadline has passed."""
-        transport = self._transport
+        transport, reader, limits = self._transport, self._reader, self._server.limits
         if transport is None:
             return
-        if self._lingering:
-            transport.abort()
-        elif transport.is_closing() or not self._writable:
-            unread = transport.get_write_buffer_size()
+        unread = transport.get_write_buffer_size()
+        if unread:
             if unread >= self._unread > 0:
                 _log.info("closing a connection of %s: it reads nothing of its answer", self._client)
                 transport.abort()
             self._unread = unread
-            self.deadline = self._server.now + self._server.limits.stalled_seconds
-        elif self._reader.phase is Phase.NOTHING:
+            self.deadline = self._server.now + limits.stalled_seconds
+        elif self._ending:
+            transport.abort()
+        elif reader.phase is Phase.NOTHING:
             transport.close()
+        elif reader.phase is Phase.BODY and reader.size - self._seen >= limits.body_bytes_per_second * limits.body_seconds:
+            self._rearm()
         else:
-            self._refuse(Refusal(408, "the request did not come to its end in time"))
+            self._refuse(Refusal(408, "the request did not come to its end in time", reader.request))
 
     def _rearm(self) -> None:
         """Set the deadline for what is awaited now."""
-        limits = self._server.limits
-        phase = self._reader.phase
+        limits, reader = self._server.limits, self._reader
+        phase = reader.phase
         if not self._writable:
             seconds = limits.stalled_seconds
         elif phase is Phase.NOTHING:
-            seconds = limits.keep_alive_seconds
+            # A client that came while the server was leaving gets a moment, not a minute.
+            seconds = limits.linger_seconds if self._server.draining else limits.keep_alive_seconds
+        elif phase is Phase.HEAD:
+            seconds = limits.head_seconds
         else:
-            seconds = limits.head_seconds if phase is Phase.HEAD else limits.body_seconds
+            seconds = limits.body_seconds
+            self._seen = reader.size
         self.deadline = self._server.now + seconds

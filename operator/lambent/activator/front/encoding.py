@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
@@ -9,7 +10,9 @@ from typing import NamedTuple
 from lambent.activator.http import HttpResponse
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
-_BODILESS = (204, 304)
+_BODILESS = (204, 205, 304)
+# uri-host [":" port] of RFC 9112, 3.2, without the commas that RFC 3986 has in names: no host has one, but two Host headers joined do.
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+;=%]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 
 
 class Target(NamedTuple):
@@ -34,7 +37,7 @@ def split_target(target: bytes) -> Target | None:
             return None
         end = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
         authority, text = rest[:end], rest[end:]
-        if not authority:
+        if not authority or not is_authority(authority):
             return None
         if not text.startswith("/"):
             text = "/" + text
@@ -42,19 +45,34 @@ def split_target(target: bytes) -> Target | None:
     return Target(path, query, authority)
 
 
+@lru_cache(maxsize=4096)
+def is_authority(text: str) -> bool:
+    """Whether a Host header may say so: a host, perhaps a port; an empty one too (RFC 9112, 3.2). Answers are kept, as above."""
+    return _AUTHORITY.fullmatch(text) is not None
+
+
 def encode_head(response: HttpResponse, date: str, *, keep_alive: bool, http_1_0: bool = False) -> bytes:
-    """Status line and headers. Values are latin-1 where they can be, else UTF-8, as browsers read them."""
+    """Status line and headers. Values are latin-1 where they can be, else UTF-8, as browsers read them.
+
+    Raises ValueError for a header that would end its line and begin another: whoever wrote it, it goes no further.
+    """
     status = response.status
     text = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n"
     for name, value in response.headers:
         text += f"{name}: {value}\r\n"
-    if status != 204:
+    lines = len(response.headers) + 1
+    if text.count("\n") != lines or text.count("\r") != lines:
+        raise ValueError("a header holds a line break")
+    if status == 205:
+        text += "content-length: 0\r\n"
+    elif status != 204 and status != 304:
+        # 304 may only name the length of what it stands for (RFC 9110, 8.6), which is not known here.
         text += f"content-length: {len(response.body)}\r\n"
     if not keep_alive:
         text += "connection: close\r\n"
     elif http_1_0:
         text += "connection: keep-alive\r\n"
-    text += f"date: {date}\r\n\r\n"
+    text += "\r\n" if "\r\ndate: " in text else f"date: {date}\r\n\r\n"
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

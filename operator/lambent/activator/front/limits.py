@@ -1,8 +1,15 @@
-"""What one client may ask of the server. Bytes and seconds."""
+"""What clients may ask of the server. Bytes and seconds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+SLICE_BYTES = 16 * 1024
+"""As much is parsed at once: bounds how many requests can come out of one read."""
+BACKLOG_BYTES = 64 * 1024
+"""What one client may send ahead of its answers before it is read no further. Till then its going away is noticed."""
+WAITING_BYTES = 2 * 1024
+"""What a parsed request that waits behind another is counted as; it is more than what was sent of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,18 +19,31 @@ class FrontLimits:
     connections: int = 10_000
     """Open at once; more are answered 503 and closed."""
     target_bytes: int = 16 * 1024
+    """Longer ones are answered 414."""
     head_bytes: int = 64 * 1024
     """Request line and headers together; longer ones are answered 431."""
     headers: int = 256
+    """Lines; more are answered 431."""
     body_bytes: int = 6_291_456
     """Lambda's largest payload; longer ones are answered 413."""
-    receiving_bytes: int = 128 * 1024 * 1024
-    """Bodies that are not complete yet, of all connections; whoever goes over it is answered 503."""
+    receiving_bytes: int = 96 * 1024 * 1024
+    """Requests that are not complete yet or wait behind another of their connection; whoever goes over it is answered 503.
+
+    With 128 MiB of answers (`sending_bytes`), 64 MiB of queue and some 70 MiB for the process itself, this leaves 150 of the chart's
+    512 MiB for payloads under way on links, and for sockets.
+    """
+    sending_bytes: int = 128 * 1024 * 1024
+    """Answers that clients are behind in reading; beyond it, those are cut who have been behind for longest."""
     head_seconds: float = 20.0
-    body_seconds: float = 60.0
+    """From a request's first byte to the end of its head; then it is answered 408."""
+    body_seconds: float = 30.0
+    """In each such time a body must come to its end or bring `body_bytes_per_second`; else it is answered 408."""
+    body_bytes_per_second: int = 16 * 1024
     keep_alive_seconds: float = 75.0
     """Longer than the 60 s of the usual load balancers, so that it is they who close."""
     stalled_seconds: float = 60.0
     """How long a client may read nothing of what is written to it."""
     linger_seconds: float = 5.0
-    """After a refusal, how long the rest of a request is read and thrown away, so that the client gets to see the answer."""
+    """After the last answer, how long a client may be silent before it closes too; what it still sends is thrown away."""
+    longest_linger_seconds: float = 30.0
+    """How long it may go on sending."""

@@ -8,14 +8,14 @@ from typing import Protocol
 from lambent.activator.http import HttpRequest, HttpResponse
 
 Respond = Callable[[HttpResponse], None]
-"""Takes the one answer to a request."""
+"""Takes the one answer to a request; further ones, and one that comes after `Ticket.cancel`, are dropped."""
 
 
 class Ticket(Protocol):
     """A request that is being answered."""
 
     def cancel(self) -> None:
-        """Nobody waits for the answer any more: it is not given."""
+        """Nobody waits for the answer any more."""
 
 
 class Gateway(Protocol):

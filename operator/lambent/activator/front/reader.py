@@ -1,7 +1,8 @@
 """Bytes of one connection into requests, by httptools' parser (llhttp, strict) and within limits. No I/O, no clock.
 
-What llhttp already refuses: Content-Length beside Transfer-Encoding, differing lengths, bad chunk sizes, control characters, line
-folding. What is refused here: no Host or several, Transfer-Encoding in HTTP/1.0, and everything over a limit (RFC 9112, 3.2, 6.1).
+What llhttp already refuses: Content-Length beside Transfer-Encoding, several lengths, bad chunk sizes, control characters, line
+folding, bare line feeds. What is refused here: no Host, several or a bad one, Transfer-Encoding in HTTP/1.0 or other than chunked, and
+everything over a limit (RFC 9112, 3.2, 6.1).
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from enum import Enum, auto
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from lambent.activator.front.encoding import split_target
-from lambent.activator.front.limits import FrontLimits
+from lambent.activator.front.encoding import is_authority, split_target
+from lambent.activator.front.limits import SLICE_BYTES, FrontLimits
 from lambent.activator.http import Headers, HttpRequest
 
 
@@ -34,16 +35,19 @@ class Refusal:
     request: HttpRequest | None = None
 
 
-@dataclass(slots=True)
-class Received:
-    """A request that has come whole."""
+class Manner:
+    """How the answer to a request is to be written."""
 
-    request: HttpRequest
-    keep_alive: bool
+    __slots__ = ("head_only", "http_1_0", "keep_alive")
+
+    def __init__(self, request: HttpRequest, *, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+        self.head_only = request.method == "HEAD"
+        self.http_1_0 = request.version == "HTTP/1.0"
 
 
 class Budget:
-    """Bytes of incomplete bodies, of all connections."""
+    """Bytes of requests that nobody has taken yet, of all connections."""
 
     __slots__ = ("limit", "used")
 
@@ -60,72 +64,79 @@ class RequestReader:
     """Feed it; take from `ready`. After `refusal` is set, or `finished`, it wants nothing more."""
 
     __slots__ = (
+        "_body",
         "_budget",
-        "_chunks",
         "_client",
+        "_first",
         "_head_size",
         "_headers",
+        "_held",
         "_limits",
         "_lower",
         "_parser",
         "_port",
         "_raw_size",
-        "_request",
-        "_size",
         "_target",
+        "_upgrading",
         "finished",
         "phase",
         "ready",
         "refusal",
+        "request",
+        "size",
         "wants_continue",
     )
 
     def __init__(self, limits: FrontLimits, budget: Budget, *, client: str, port: int) -> None:
-        self.ready: deque[Received] = deque()
+        self.ready: deque[tuple[HttpRequest, Manner]] = deque()
+        """Requests that have come whole."""
         self.refusal: Refusal | None = None
         self.finished = False
-        """The last request asked to leave HTTP/1.1, or to close: what follows it is no request."""
+        """The last request asked to close: what follows it is no request."""
         self.phase = Phase.NOTHING
+        self.request: HttpRequest | None = None
+        """The one whose body is awaited."""
+        self.size = 0
+        """Bytes of its body that have come."""
         self.wants_continue = False
         """The client waits for `100 Continue` before it sends the body."""
         self._limits = limits
         self._budget = budget
+        self._held = 0
+        """What is taken of the budget."""
         self._client = client
         self._port = port
         self._parser = HttpRequestParser(self)
         self._raw_size = 0
+        """Bytes since the request's first one; perhaps a slice too many."""
         self._target = b""
         self._headers: Headers = []
         self._lower: dict[str, str] = {}
         self._head_size = 0
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self._request: HttpRequest | None = None
+        self._first = b""
+        """The body's first piece, mostly all of it."""
+        self._body: bytearray | None = None
+        """All of the body where there is more than one piece: many small ones must not cost more than what they hold."""
+        self._upgrading = False
 
-    def feed(self, data: bytes) -> None:
-        """The next bytes."""
+    def feed(self, data: bytes | memoryview) -> None:
+        """The next bytes, at most a slice (`limits.SLICE_BYTES`)."""
         try:
             self._parser.feed_data(data)
-        except HttpParserUpgrade:
-            self.finished = True
-        except HttpParserCallbackError as error:
-            if self.refusal is None:
-                raise (error.__context__ or error) from None
+        except HttpParserUpgrade as upgrade:
+            self._read_on(data[upgrade.args[0] :])
         except HttpParserError as error:
-            self.refusal = self.refusal or Refusal(400, str(error))
+            self._fail(error)
         if self.phase is not Phase.NOTHING:
-            # Only what the parser has not told yet is to be bounded here: a head without end, chunks that hold next to nothing.
-            self._raw_size += len(data)
-            limits = self._limits
-            if self.phase is Phase.HEAD and self._raw_size > limits.head_bytes + len(data):
-                self.refusal = self.refusal or Refusal(431, f"the request's head is over {limits.head_bytes} bytes")
-            elif self._raw_size > 2 * (limits.head_bytes + limits.body_bytes):
-                self.refusal = self.refusal or Refusal(400, "the body's chunks are mostly empty", self._request)
+            self._settle(len(data))
 
     def abandon(self) -> None:
-        """Nothing more will be fed: give back what the incomplete body holds of the budget."""
-        self._budget.used -= self._size
-        self._size = 0
+        """Nothing more will be fed: let go of what is there, and of the budget."""
+        self.ready.clear()
+        self.request = None
+        self._first = b""
+        self._body = None
+        self._give_back()
 
     # From the parser
 
@@ -136,8 +147,7 @@ class RequestReader:
         self._headers = []
         self._lower = {}
         self._head_size = 0
-        self._chunks = []
-        self._request = None
+        self._raw_size = 0
 
     def on_url(self, url: bytes) -> None:
         """The request target, or a part of it."""
@@ -169,57 +179,153 @@ class RequestReader:
         if target is None or (version != "HTTP/1.1" and version != "HTTP/1.0"):
             self._refuse(400, f"target {self._target[:100]!r} of {version} is not in origin or absolute form of HTTP/1")
             return
-        host = lower.get("host")
-        if version == "HTTP/1.1" and (host is None or "," in host):
-            self._refuse(400, "there must be exactly one Host header")
-        if version == "HTTP/1.0" and "transfer-encoding" in lower:
-            self._refuse(400, "HTTP/1.0 has no Transfer-Encoding")
-        if target.authority:
-            # RFC 9112, 3.2.2: the target's host replaces the header's.
-            lower["host"] = target.authority
         method = parser.get_method().decode("latin-1")
-        self._request = request = HttpRequest(
-            method, target.path, target.query, self._headers, b"", self._client, version, port=self._port, lower=lower
-        )
+        if target.path == "*" and method != "OPTIONS":
+            self._refuse(400, "only OPTIONS has the target *")
+        host = lower.get("host")
+        if host is None:
+            if version == "HTTP/1.1":
+                self._refuse(400, "there must be a Host header")
+        elif not is_authority(host):
+            self._refuse(400, f"there must be one Host header with a host and perhaps a port, not {host[:100]!r}")
+        coding = lower.get("transfer-encoding")
+        if coding is not None and (version == "HTTP/1.0" or coding.lower() != "chunked"):
+            status = 501 if version == "HTTP/1.1" else 400
+            self._refuse(status, f"Transfer-Encoding {coding[:100]!r} of {version} is not served; chunked of HTTP/1.1 is")
+        if target.authority:
+            self._replace_host(target.authority)
+        request = HttpRequest(method, target.path, target.query, self._headers, b"", self._client, version, port=self._port, lower=lower)
+        self.request = request
         self.phase = Phase.BODY
         length = lower.get("content-length")
         if length is not None and int(length) > self._limits.body_bytes:
             self._refuse(413, f"the body has {length} bytes, over {self._limits.body_bytes}", request)
         if "expect" in lower and lower["expect"].lower() == "100-continue" and version == "HTTP/1.1":
-            self.wants_continue = length != "0" and (length is not None or "transfer-encoding" in lower)
+            self.wants_continue = coding is not None or (length is not None and int(length) > 0)
+        if "upgrade" in lower:
+            self._upgrading = parser.should_upgrade()
 
     def on_body(self, chunk: bytes) -> None:
         """A part of the body."""
-        size = len(chunk)
-        self._size += size
-        self._budget.used += size
+        self.size += len(chunk)
         self.wants_continue = False
-        if self._size > self._limits.body_bytes:
-            self._refuse(413, f"the body is over {self._limits.body_bytes} bytes", self._request)
-        if self._budget.used > self._budget.limit:
-            self._refuse(503, "bodies that are being received hold all the memory there is for them", self._request)
-        self._chunks.append(chunk)
+        if self.size > self._limits.body_bytes:
+            self._refuse(413, f"the body is over {self._limits.body_bytes} bytes", self.request)
+        if not self._first:
+            self._first = chunk
+        elif self._body is None:
+            self._body = bytearray(self._first + chunk)
+        else:
+            self._body += chunk
 
     def on_message_complete(self) -> None:
         """All of a request."""
-        request = self._request
-        if request is None:
+        request = self.request
+        # Where the client offers an upgrade, the parser believes that this is all.
+        if request is None or self._upgrading:
             return
-        chunks = self._chunks
-        if chunks:
-            request.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            self._budget.used -= self._size
-            self._size = 0
-        parser = self._parser
-        keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
+        if self.size:
+            request.body = self._first if self._body is None else bytes(self._body)
+            self._first = b""
+            self._body = None
+        if self._held:
+            self._give_back()
+        self.size = 0
+        keep_alive = self._parser.should_keep_alive()
         self.finished = not keep_alive
-        self.ready.append(Received(request, keep_alive))
+        self.ready.append((request, Manner(request, keep_alive=keep_alive)))
+        self.request = None
         self.phase = Phase.NOTHING
-        self._raw_size = 0
         self.wants_continue = False
 
     # Inside
 
+    def _replace_host(self, authority: str) -> None:
+        """The target's host stands for the header's (RFC 9112, 3.2.2)."""
+        self._lower["host"] = authority
+        others = [(name, value) for name, value in self._headers if name.lower() != "host"]
+        self._headers = [("Host", authority), *others]
+
+    def _read_on(self, rest: bytes | memoryview) -> None:
+        """Behind a head that offers an upgrade, which is declined by ignoring it (RFC 9110, 7.8).
+
+        httptools takes what follows for another protocol, and reads no body. So another parser goes on, told of the head's framing only.
+        Every Java client offers HTTP/2 with its first request, bodies and all.
+        """
+        while True:
+            framing = [f"{name}: {self._lower[name]}\r\n" for name in ("content-length", "transfer-encoding") if name in self._lower]
+            closing = "" if self._parser.should_keep_alive() else "connection: close\r\n"
+            self._upgrading = False
+            self._parser = HttpRequestParser(_Resumed(self))
+            try:
+                self._parser.feed_data(f"POST / HTTP/1.1\r\n{''.join(framing)}{closing}\r\n".encode("ascii"))
+                self._parser.feed_data(rest)
+            except HttpParserUpgrade as upgrade:
+                rest = rest[upgrade.args[0] :]
+                continue
+            except HttpParserError as error:
+                self._fail(error)
+            return
+
+    def _settle(self, size: int) -> None:
+        """Bound and count what has not come whole, also what the parser does not tell of: a head without end, chunks that are all frame."""
+        if self.refusal is not None:
+            return
+        self._raw_size += size
+        limits = self._limits
+        if self.phase is Phase.HEAD:
+            held = self._raw_size
+            if held > limits.head_bytes + SLICE_BYTES:
+                self.refusal = Refusal(431, f"the request's head is over {limits.head_bytes} bytes")
+        else:
+            held = self.size
+            if self._raw_size > 2 * (limits.head_bytes + SLICE_BYTES) + 8 * held:
+                self.refusal = Refusal(400, "the body's chunks are mostly empty", self.request)
+        budget = self._budget
+        budget.used += held - self._held
+        self._held = held
+        if budget.used > budget.limit:
+            self.refusal = Refusal(503, "requests that are being received hold all the memory there is for them", self.request)
+
+    def _give_back(self) -> None:
+        self._budget.used -= self._held
+        self._held = 0
+
+    def _fail(self, error: HttpParserError) -> None:
+        if isinstance(error, HttpParserCallbackError):
+            if self.refusal is None:
+                raise error.__context__ or error
+        elif not self.finished:
+            self.refusal = self.refusal or Refusal(400, str(error))
+
     def _refuse(self, status: int, message: str, request: HttpRequest | None = None) -> None:
         self.refusal = Refusal(status, message, request)
         raise _RefusedError
+
+
+class _Resumed:
+    """Hands a parser's events to the reader, but for the head that the reader knows already."""
+
+    def __init__(self, reader: RequestReader) -> None:
+        self._reader = reader
+        self._known = True
+        self.on_body = reader.on_body
+        self.on_message_complete = reader.on_message_complete
+
+    def on_message_begin(self) -> None:
+        if not self._known:
+            self._reader.on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if not self._known:
+            self._reader.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._known:
+            self._reader.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self._known:
+            self._known = False
+        else:
+            self._reader.on_headers_complete()

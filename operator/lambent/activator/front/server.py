@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
+import time
 from email.utils import formatdate
 
 from lambent.activator.front.connection import Connection
@@ -14,6 +16,10 @@ from lambent.activator.http import HttpResponse
 
 BACKLOG = 1024
 TICK_SECONDS = 0.5
+_TOLD_CONNECTIONS = 500
+"""How many over the limit are told so; more are cut at once."""
+_OTHER_FILES = 2_000
+"""Descriptors for what else a process holds: those over the limit, links, files."""
 
 _log = logging.getLogger("lambent.activator.front")
 
@@ -31,6 +37,8 @@ class Front:
         self.now = 0.0
         self.date = ""
         self._connections: set[Connection] = set()
+        self._behind: dict[Connection, int] = {}
+        """Whose clients read too slowly, and by how many bytes at most; those who have been behind for longest come first."""
         self._listener: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
@@ -42,19 +50,18 @@ class Front:
         return len(self._connections)
 
     async def start(self, host: str | None, port: int) -> int:
-        """Listen; the port, which is a free one for 0."""
-        self._tick()
+        """Listen; the port, which is a free one for 0. Raises OSError where it is taken."""
+        allow_files(self.limits.connections + _OTHER_FILES)
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(lambda: Connection(self), host, port, backlog=BACKLOG, reuse_address=True)
+        self._keep_time()
         bound = int(self._listener.sockets[0].getsockname()[1])
         self.port = self.port or bound
         return bound
 
-    def drain(self) -> None:
-        """From now on every answer closes its connection; those that wait for nothing are closed."""
+    def say_goodbye(self) -> None:
+        """From now on every answer ends its connection, so that clients who keep theirs go elsewhere; new ones are still taken."""
         self.draining = True
-        for connection in list(self._connections):
-            connection.drain()
 
     def stop_listening(self) -> None:
         """Take no new connection."""
@@ -63,8 +70,10 @@ class Front:
 
     async def close(self, grace_seconds: float) -> None:
         """Close idle connections, wait for requests under way at most that long, then cut the rest."""
+        self.say_goodbye()
         self.stop_listening()
-        self.drain()
+        for connection in list(self._connections):
+            connection.drain()
         try:
             async with asyncio.timeout(grace_seconds):
                 await self._empty.wait()
@@ -75,13 +84,33 @@ class Front:
         if self._timer is not None:
             self._timer.cancel()
 
+    # Time
+
+    def tick(self, now: float, epoch_seconds: float) -> None:
+        """Time in steps: asking the clock for every request would tell no more than deadlines of many seconds need.
+
+        `now` is the loop's time.
+        """
+        self.now = now
+        self.date = formatdate(epoch_seconds, usegmt=True)
+        for connection in [each for each in self._connections if each.deadline <= now]:
+            connection.expire()
+
+    def _keep_time(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(TICK_SECONDS, self._keep_time)
+        self.tick(loop.time(), time.time())
+
     # For connections
 
     def opened(self, connection: Connection) -> bool:
         """Count it; False if there are too many."""
         self._connections.add(connection)
         self._empty.clear()
-        return len(self._connections) <= self.limits.connections
+        excess = len(self._connections) - self.limits.connections
+        if excess > _TOLD_CONNECTIONS:
+            connection.abort()
+        return excess <= 0
 
     def closed(self, connection: Connection) -> None:
         """It is gone."""
@@ -89,16 +118,36 @@ class Front:
         if not self._connections:
             self._empty.set()
 
+    def behind(self, connection: Connection) -> None:
+        """Its client reads slower than it is written to. When that is too much of all together, those are cut who lag longest."""
+        self._behind[connection] = connection.unread_bytes
+        limit = self.limits.sending_bytes
+        if sum(self._behind.values()) <= limit:
+            return
+        for each in self._behind:
+            self._behind[each] = each.unread_bytes
+        total = sum(self._behind.values())
+        for each in list(self._behind):
+            if total > limit and each is not connection:
+                _log.warning("cutting a connection that is %s bytes behind: all are %s", self._behind[each], total)
+                total -= self._behind.pop(each)
+                each.abort()
+
+    def caught_up(self, connection: Connection) -> None:
+        """It does no more."""
+        self._behind.pop(connection, None)
+
     def refused(self, refusal: Refusal, client: str) -> HttpResponse:
         """The answer to what was not taken."""
         _log.info("refused a request of %s: %s", client, refusal.message, extra={"status": refusal.status})
         return self.gateway.refuse(refusal.request, refusal.status, refusal.message)
 
-    def _tick(self) -> None:
-        """Time in steps: asking the clock for every request would tell no more than deadlines of many seconds need."""
-        loop = asyncio.get_running_loop()
-        self.now = loop.time()
-        self.date = formatdate(usegmt=True)
-        for connection in [each for each in self._connections if each.deadline <= self.now]:
-            connection.expire()
-        self._timer = loop.call_later(TICK_SECONDS, self._tick)
+
+def allow_files(wanted: int) -> None:
+    """Let this process have that many open, as far as the system lets it: containers often start with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < wanted:
+        _log.warning("only %s files may be open; for all the connections that are allowed it would take %s", most, wanted)

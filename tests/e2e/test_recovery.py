@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.e2e.framework.manifests import function
 from tests.e2e.framework.workspace import Workspace
 from tests.support.waiting import wait_for
@@ -14,13 +16,19 @@ DATABASE = os.environ["DATABASE"]
 def handler(event, context):
     return {"database": DATABASE}
 """
-# Only a pod that starts after the ConfigMap has come can have the variable.
-ENV = [{"name": "DATABASE", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "database", "optional": True}}}]
-SETTINGS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"database": "postgres"}}
+
+
+def from_config_map(name: str, *variables: str) -> list[dict[str, Any]]:
+    """Variables that are there only in pods that start after the ConfigMap has come."""
+    return [{"name": each, "valueFrom": {"configMapKeyRef": {"name": name, "key": each, "optional": True}}} for each in variables]
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
 
 
 def test_a_function_whose_pod_is_gone_is_tried_again_and_serves_once_its_trouble_has_passed(workspace: Workspace) -> None:
-    workspace.apply(function("mended", CODE, env=ENV, scaling={"scaleToZeroAfterSeconds": 2}))
+    workspace.apply(function("mended", CODE, env=from_config_map("settings", "DATABASE"), scaling={"scaleToZeroAfterSeconds": 2}))
     workspace.wait_condition("mended", "False", "InitializationFailed")
     generation = workspace.function("mended")["metadata"]["generation"]
     wait_for(lambda: not workspace.pods("mended"), "the pod that failed to go", 60)
@@ -32,7 +40,7 @@ def test_a_function_whose_pod_is_gone_is_tried_again_and_serves_once_its_trouble
     assert workspace.condition("mended")["reason"] == "InitializationFailed"
     wait_for(lambda: not workspace.pods("mended"), "the pod of the trial to go", 60)
 
-    workspace.apply(SETTINGS)
+    workspace.apply(config_map("settings", DATABASE="postgres"))
     answers = []
 
     def served() -> bool:
@@ -53,13 +61,12 @@ def test_a_function_whose_pod_is_gone_is_tried_again_and_serves_once_its_trouble
 
 def test_others_are_answered_at_once_while_a_trial_waits_for_its_pod(workspace: Workspace) -> None:
     # An import that takes its time: whoever comes meanwhile hears what is known already.
-    code = "import os, time\ntime.sleep(3 if 'SLOW' in os.environ else 0)\n" + CODE
-    slow = {"name": "SLOW", "valueFrom": {"configMapKeyRef": {"name": "slow", "key": "slow", "optional": True}}}
-    workspace.delete("ConfigMap", "settings")
-    workspace.apply(function("tried", code, env=[*ENV, slow], scaling={"scaleToZeroAfterSeconds": 2}, timeoutSeconds=20))
+    code = CODE + "import time\ntime.sleep(float(os.environ['SECONDS']))\n"
+    env = from_config_map("slow", "DATABASE", "SECONDS")
+    workspace.apply(function("tried", code, env=env, scaling={"scaleToZeroAfterSeconds": 2}))
     workspace.wait_condition("tried", "False", "InitializationFailed")
     wait_for(lambda: not workspace.pods("tried"), "the pod that failed to go", 60)
-    workspace.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "slow"}, "data": {"slow": "yes"}}, SETTINGS)
+    workspace.apply(config_map("slow", DATABASE="postgres", SECONDS="3"))
 
     with workspace.load("tried", warm=0) as load:
         wait_for(load.answered, "an invocation to be served", 60)

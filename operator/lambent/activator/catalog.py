@@ -79,8 +79,11 @@ def _blocked(status: FunctionStatus) -> Failure | None:
     if status.ready_revision:
         return None
     outcome = status.initialization
-    if outcome is not None and not outcome.succeeded and outcome.revision == status.latest_revision:
-        return Failure(FUNCTION_INIT_ERROR, outcome.error_message, outcome.error_type, outcome.stack_trace)
+    if outcome is not None and outcome.revision == status.latest_revision:
+        if not outcome.succeeded:
+            return Failure(FUNCTION_INIT_ERROR, outcome.error_message, outcome.error_type, outcome.stack_trace)
+        # It serves: what Ready says of an earlier failure, the controller is about to change.
+        return None
     ready = status.condition(conditions.READY)
     if ready is not None and ready.status == conditions.FALSE and ready.reason in HOPELESS:
         return Failure(PLATFORM_NOT_READY, f"the function is not ready: {ready.reason}: {ready.message}")

@@ -14,6 +14,7 @@ KEY = FunctionKey("default", "hello")
 BAD = Failure(FUNCTION_INIT_ERROR, "no database", "ConnectionError")
 BLOCKED = Rules(latest_revision="r1", blocked=BAD, recoverable=True)
 HOPELESS = Rules(latest_revision="r1", blocked=Failure(PLATFORM_NOT_READY, "the image cannot be pulled"))
+INITIALIZATION_FAILED = {"type": "Ready", "status": "False", "reason": "InitializationFailed"}
 SERVING = Rules(latest_revision="r1", ready_revision="r1", ready=True)
 
 
@@ -43,6 +44,8 @@ def _link(admission: Admission, now: float, failure: Failure | None, number: int
         ({"initialization": {"revision": "r1", "outcome": "Failed"}}, False, False),
         ({"initialization": {"revision": "r2", "outcome": "Succeeded"}}, False, False),
         ({"initialization": {"revision": "r2", "outcome": "Failed"}, "readyRevision": "r1"}, False, False),
+        ({"initialization": {"revision": "r2", "outcome": "Succeeded"}, "conditions": [INITIALIZATION_FAILED]}, False, False),
+        ({"initialization": {"revision": "r1", "outcome": "Succeeded"}, "conditions": [INITIALIZATION_FAILED]}, True, False),
         ({"conditions": [{"type": "Ready", "status": "False", "reason": "ImagePullFailed"}]}, True, False),
         ({"conditions": [{"type": "Ready", "status": "False", "reason": "QuotaExceeded"}]}, False, False),
     ],

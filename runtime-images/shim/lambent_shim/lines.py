@@ -34,6 +34,11 @@ class LineBuffer:
         self._rest = lines.pop()
         return lines + self._cut_long() if len(self._rest) > MAX_LINE_BYTES else lines
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a line waits for its end."""
+        return self._rest != b""
+
     def flush(self) -> list[bytes]:
         """The unfinished line, if any: its invocation is over."""
         rest, self._rest = self._rest, b""
@@ -45,6 +50,26 @@ class LineBuffer:
             lines.append(self._rest[:MAX_LINE_BYTES])
             self._rest = self._rest[MAX_LINE_BYTES:]
         return lines
+
+
+class NumberedLines:
+    """As LineBuffer, where each piece comes with the number of its invocation."""
+
+    def __init__(self) -> None:
+        self._unfinished: dict[int, LineBuffer] = {}
+
+    def feed(self, number: int, data: bytes) -> list[bytes]:
+        """The lines of invocation `number` that `data` completes, without their ends."""
+        buffer = self._unfinished.pop(number, None) or LineBuffer()
+        lines = buffer.feed(data)
+        if buffer.unfinished:
+            self._unfinished[number] = buffer
+        return lines
+
+    def flush(self, number: int) -> list[bytes]:
+        """Its unfinished line, if any: the invocation is over."""
+        buffer = self._unfinished.pop(number, None)
+        return buffer.flush() if buffer is not None else []
 
 
 class Tail:

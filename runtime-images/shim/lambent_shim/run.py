@@ -73,15 +73,15 @@ async def _live(started: Started, loop: asyncio.AbstractEventLoop) -> None:
         loop,
         limit_mib=configuration.memory_mib,
         active=lambda: supervisor.active,
-        template=lambda: crew.template,
+        template=lambda: crew.lineage.template,
         on_excess=supervisor.exceed_memory,
     )
     stream.on_pressure = supervisor.hold_output
     # uvloop keeps SIGCHLD for subprocesses of its own, of which the shim has none; it runs Python's handlers all the same.
     signal.signal(signal.SIGCHLD, lambda _number, _frame: loop.call_soon_threadsafe(crew.reap))
     log.init_start()
-    crew.adopt_prepared(started.prepared_pid, started.prepared)
-    crew.adopt_candidate(started.candidate)
+    crew.lineage.adopt_prepared(started.prepared_pid, started.prepared)
+    crew.lineage.adopt_candidate(started.candidate)
     crew.reap()
     dialer = Dialer(links, configuration.activators, log.note)
     links.on_peers = dialer.set_peers

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from base64 import b64encode
 from collections import deque
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from lambent_shim.deadlines import Deadlines
 from lambent_shim.failures import Failure, InitError
 from lambent_shim.invocation import Invocation
 from lambent_shim.links import Links
+from lambent_shim.outcome import describe_failure, describe_success, encode_result_meta
 from lambent_shim.podlog import PodLog
 from lambent_shim.process import Process
 from lambent_shim.report import Usage
@@ -82,7 +82,7 @@ class Supervisor:
             # As on Lambda: the initialisation is repeated for the invocation, within its timeout.
             self._start_clock(invocation, time.monotonic())
             self._waiting.append(invocation)
-            self.crew.initialise()
+            self.crew.lineage.initialise()
             return
         process = self.crew.take()
         if process is None:
@@ -135,7 +135,7 @@ class Supervisor:
         process = invocation.process
         if process is None:
             self._waiting.remove(invocation)
-            self.crew.abort_initialisation()
+            self.crew.lineage.abort_initialisation()
             self._fail(invocation, failure, at_limit=True)
         elif self.crew.coroutine:
             # Its slot is free only once the coroutine has ended, so the answer waits for that, but not for long.
@@ -238,7 +238,7 @@ class Supervisor:
             self._log.end(invocation.request_id, usage, invocation.tail, status or ("error" if reason else "success"), error_type)
         self.tally.count(reason, duration, peak_mib)
         self.tally.running = len(self._running)
-        self.links.answer(invocation, wire.FUNCTION_ERROR if reason else 0, _encode_meta(usage, reason, invocation), payload)
+        self.links.answer(invocation, wire.FUNCTION_ERROR if reason else 0, encode_result_meta(usage, reason, invocation.tail), payload)
 
     # Crew
 
@@ -247,22 +247,13 @@ class Supervisor:
         repeated = self.init is not None
         if not repeated:
             self._init_ms = duration_ms
-        self._tell_init({"ok": True, "durationMs": round(duration_ms, 3), "errorType": "", "errorMessage": "", "stackTrace": []})
+        self._tell_init(describe_success(duration_ms))
         self._dispatch_waiting()
 
     def crew_init_failed(self, error: InitError, duration_ms: float) -> None:
         """Tell every activator, and answer who waits with the error."""
         self._log.init_failure(error)
-        trace = list(error.stack_trace)
-        outcome: dict[str, Any] = {
-            "ok": False,
-            "durationMs": round(duration_ms, 3),
-            "errorType": error.error_type,
-            "errorMessage": error.message,
-            "stackTrace": trace,
-            "traceback": list(error.traceback),
-        }
-        self._tell_init(outcome)
+        self._tell_init(describe_failure(error, duration_ms))
         waiting = list(self._waiting)
         self._waiting.clear()
         for invocation in waiting:
@@ -291,7 +282,7 @@ class Supervisor:
         """Log lines with the invocation they belong to."""
         if number:
             invocation = self._running.get(number)
-        elif process is self.crew.candidate:
+        elif process is self.crew.lineage.candidate:
             # An initialisation that is repeated for an invocation belongs to it.
             invocation = self._waiting[0] if self._waiting else None
         else:
@@ -308,15 +299,3 @@ class Supervisor:
     def hold_output(self, hold: bool) -> None:
         """The pod's log is not read fast enough (or is again): let the processes wait."""
         self.crew.hold_output(hold)
-
-
-def _encode_meta(usage: Usage, reason: str | None, invocation: Invocation) -> bytes:
-    # By hand: numbers and fixed names need no encoder, and this is on the path of every invocation.
-    meta = b'{"durationMs":%.3f,"billedMs":%d,"memoryMb":%d' % (usage.duration_ms, usage.billed_ms, usage.max_memory_used_mib)
-    if usage.init_ms is not None:
-        meta += b',"initMs":%.3f' % usage.init_ms
-    if reason is not None:
-        meta += b',"reason":"%s"' % reason.encode()
-    if invocation.tail is not None:
-        meta += b',"logTail":"%s"' % b64encode(invocation.tail.read())
-    return meta + b"}"

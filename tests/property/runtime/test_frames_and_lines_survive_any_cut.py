@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lambent_runtime.channel import take_frame
 from lambent_shim import frames
-from lambent_shim.lines import TAIL_BYTES, LineBuffer, Tail, tag_json
+from lambent_shim.lines import MAX_LINE_BYTES, TAIL_BYTES, LineBuffer, NumberedLines, Tail, tag_json
 
 PIECES = st.lists(st.integers(1, 40), min_size=1)
 
@@ -52,6 +52,23 @@ def test_lines(lines: list[bytes], sizes: list[int]) -> None:
         found += buffer.feed(piece)
     found += buffer.flush()
     assert found == (lines if lines and lines[-1] else lines[:-1])
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.text(alphabet="ab\n", max_size=5))))
+def test_lines_of_several_invocations(pieces: list[tuple[int, str]]) -> None:
+    lines, found = NumberedLines(), dict[int, list[bytes]]()
+    for number, text in pieces:
+        found.setdefault(number, []).extend(lines.feed(number, text.encode()))
+    for number, before in found.items():
+        said = "".join(text for other, text in pieces if other == number)
+        assert b"\n".join(before + (lines.flush(number) or [b""])) == said.encode()
+        assert lines.flush(number) == []
+
+
+def test_a_line_of_one_of_several_invocations_is_cut_too() -> None:
+    lines = NumberedLines()
+    assert lines.feed(1, b"x" * (MAX_LINE_BYTES + 1)) == [b"x" * MAX_LINE_BYTES]
+    assert lines.flush(1) == [b"x"]
 
 
 @given(st.lists(st.binary(max_size=3000)))

@@ -1,0 +1,161 @@
+"""What workers are forked from: the prepared interpreter, and the template that has imported the handler; keeps both alive.
+
+    prepared interpreter ── candidate (imports the handler) ── becomes the template ── workers
+Where a process that has imported the handler can't be forked, there is no template: it becomes a worker, and so does every later
+child of the prepared interpreter (`whole`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from lambent_shim import failures
+from lambent_shim.process import Process
+from lambent_shim.spawn import Ends, order_fork
+
+FORK_RETRY_SECONDS: Final = 0.1
+
+
+class Keeper(Protocol):
+    """Who keeps the processes themselves."""
+
+    def watch(self, ends: Ends) -> Process:
+        """Take over a process that has just been ordered."""
+
+    def claim(self, process: Process, pid: int) -> None:
+        """A process's pid is known."""
+
+    def end(self, process: Process, why: str) -> None:
+        """Kill a process and all its descendants."""
+
+    def initialisation_failed(self, error: failures.InitError, duration_ms: float) -> None:
+        """The candidate has ended without a handler."""
+
+
+class Lineage:
+    """The ancestors of a pod's workers."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        keeper: Keeper,
+        *,
+        init_limit_seconds: float,
+        respawn: Callable[[], tuple[int, Ends]],
+    ) -> None:
+        self.template: Process | None = None
+        """The process with the handler imported, if there is one to fork."""
+        self.candidate: Process | None = None
+        """The process that imports the handler now, to become the template or the first worker."""
+        self.whole = False
+        """Workers import the handler themselves, because what imported it first can't be forked."""
+        self._loop = loop
+        self._keeper = keeper
+        self._init_limit_seconds = init_limit_seconds
+        self._respawn = respawn
+        self._prepared: Process | None = None
+        self._candidate_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._number = 0
+        self._closing = False
+
+    def adopt_prepared(self, pid: int, ends: Ends) -> None:
+        """Take over the prepared interpreter, just spawned."""
+        self._prepared = self._keeper.watch(ends)
+        self._keeper.claim(self._prepared, pid)
+
+    def adopt_candidate(self, ends: Ends) -> None:
+        """Take over the process that imports the handler, just ordered."""
+        self.candidate = self._keeper.watch(ends)
+        self._candidate_at = self._loop.time()
+        self._timer = self._loop.call_later(self._init_limit_seconds, self._stop_candidate)
+
+    def initialise(self) -> None:
+        """Import the handler (again)."""
+        if self.candidate is None and not self._closing:
+            ends = self._order(self._prepared, prepare=True)
+            if ends is None:
+                self._loop.call_later(FORK_RETRY_SECONDS, self.initialise)
+            else:
+                self.adopt_candidate(ends)
+
+    def abort_initialisation(self) -> None:
+        """Kill the attempt under way: the invocations it was made for have timed out."""
+        if self.candidate is not None:
+            self._keeper.end(self.candidate, "it took too long to initialise")
+
+    def _stop_candidate(self) -> None:
+        if self.candidate is not None:
+            self.candidate.init_error = failures.init_failure(failures.time_out(self._init_limit_seconds))
+            self.abort_initialisation()
+
+    def succeeded(self, process: Process, *, template: bool) -> bool:
+        """A process has imported the handler, or was forked from one that has; whether it is the candidate."""
+        first = process is self.candidate
+        if first:
+            self.candidate = None
+            self._cancel_timer()
+        if template:
+            self.template, self.whole = process, False
+        else:
+            self.whole = self.whole or first
+        return first
+
+    @property
+    def fertile(self) -> bool:
+        """Whether workers can be ordered."""
+        return self.template is not None or self.whole
+
+    def order_worker(self) -> Ends | None:
+        """The shim's ends of one more worker; None: not now."""
+        return self._order(self._prepared if self.whole else self.template, prepare=False)
+
+    def _order(self, source: Process | None, *, prepare: bool) -> Ends | None:
+        if source is None:
+            return None
+        self._number += 1
+        try:
+            return order_fork(source.channel, self._number, prepare=prepare)
+        except OSError:
+            return None  # its end has not been seen yet, but will be; or descriptors are short for a moment
+
+    def bury(self, process: Process, status: int) -> bool:
+        """A process has ended: replace it. False: it is no ancestor."""
+        if process is self.candidate:
+            self.candidate = None
+            self._cancel_timer()
+            error = process.init_error or failures.init_failure(failures.explain_exit(status, out_of_memory=False))
+            if not self._closing:
+                self._keeper.initialisation_failed(error, (self._loop.time() - self._candidate_at) * 1000)
+        elif process is self._prepared:
+            self._prepared = None
+            if not self._closing:
+                self._loop.call_later(FORK_RETRY_SECONDS, self._respawn_prepared)
+        elif process is self.template:
+            self.template = None
+            self.initialise()
+        else:
+            return False
+        return True
+
+    def _respawn_prepared(self) -> None:
+        if self._closing:
+            return
+        try:
+            pid, ends = self._respawn()
+        except OSError:
+            self._loop.call_later(FORK_RETRY_SECONDS, self._respawn_prepared)
+            return
+        self.adopt_prepared(pid, ends)
+
+    def close(self) -> None:
+        """Begin nothing any more."""
+        self._closing = True
+        self._cancel_timer()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

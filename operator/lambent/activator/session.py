@@ -9,7 +9,6 @@ import asyncio
 import logging
 import struct
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -77,7 +76,9 @@ class LinkSession(WSListener):
         self.opened = False
         self._switchboard = switchboard
         self._transport: WSTransport | None = None
-        self._write: Callable[[bytes], None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._batch: list[bytes] = []
+        """Heads and frames sent in this turn of the event loop."""
         self._hello_timer: asyncio.TimerHandle | None = None
         self._verification: asyncio.Task[None] | None = None
         self._results: dict[int, Partial] = {}
@@ -90,8 +91,7 @@ class LinkSession(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The handshake is done: the hello must come soon."""
         self._transport = transport
-        self._write = transport.underlying_transport.write
-        self._hello_timer = asyncio.get_running_loop().call_later(HELLO_SECONDS, self.close, "no hello within 5 s")
+        self._hello_timer = self._loop.call_later(HELLO_SECONDS, self.close, "no hello within 5 s")
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Everything a shim says."""
@@ -115,7 +115,7 @@ class LinkSession(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows' signature
         """The connection is gone."""
         self._transport = None
-        self._write = None
+        self._batch = []
         if self._hello_timer is not None:
             self._hello_timer.cancel()
         if self._verification is not None:
@@ -172,7 +172,7 @@ class LinkSession(WSListener):
         if self._verification is not None or not frame or frame[0] != wire.HELLO or len(frame) > MAX_HELLO_BYTES:
             raise LinkRefusedError("the first frame must be one HELLO, and nothing more may come before WELCOME")
         self.hello = parse_hello(wire.decode_control(frame))
-        self._verification = asyncio.get_running_loop().create_task(self._verify(self.hello))
+        self._verification = self._loop.create_task(self._verify(self.hello))
 
     async def _verify(self, hello: Hello) -> None:
         try:
@@ -224,31 +224,41 @@ class LinkSession(WSListener):
             self._transport.disconnect(graceful=False)
             return
         self._pings += 1
+        self._send_batch()
         self._transport.send_ping()
 
     def close(self, why: str) -> None:
         """Close with a policy violation; `why` is sent, and cut to what a close frame holds."""
         if self._transport is not None:
             _log.info("closing link %s: %s", self.number, why)
+            self._send_batch()
             self._transport.send_close(WSCloseCode.POLICY_VIOLATION, why.encode()[:120])
             self._transport.disconnect()
-            self._write = None
 
     def leave(self) -> None:
         """Close because this activator goes away."""
         if self._transport is not None:
+            self._send_batch()
             self._transport.send_close(WSCloseCode.GOING_AWAY, b"")
             self._transport.disconnect()
-            self._write = None
 
     def _send(self, frame: bytes) -> None:
-        """Through the event loop's transport rather than picows' own system call: it writes once a turn, however many frames there are.
-
-        A send over loopback or veth costs as much as all of our own work for an invocation. Order with what picows sends is kept: it goes
-        the same way while anything is buffered.
+        """Together with what else is sent in this turn of the event loop: a system call costs as much as all of our own work for an
+        invocation, and invocations come in groups, since a shim sends the results of a turn together too.
         """
-        if self._write is not None:
-            self._write(websocket_head(len(frame)) + frame)
+        if self._transport is None:
+            return
+        batch = self._batch
+        if not batch:
+            self._loop.call_soon(self._send_batch)
+        batch.append(websocket_head(len(frame)))
+        batch.append(frame)
+
+    def _send_batch(self) -> None:
+        """Hand over what `_send` has gathered; before anything that picows sends itself, so that the order is kept."""
+        batch, self._batch = self._batch, []
+        if batch and self._transport is not None and not self._transport.is_close_frame_sent:
+            self._transport.underlying_transport.write(b"".join(batch))
 
     def _pump_bodies(self) -> None:
         """One chunk of each body in turn, so that a big one does not hold up the others."""
@@ -261,6 +271,8 @@ class LinkSession(WSListener):
             last = end >= len(invocation.payload)
             invocation.sent = last
             self._send(wire.encode_part(wire.BODY, wire.LAST if last else 0, number, invocation.payload[offset:end]))
+            # At once, so that the transport says when it has enough.
+            self._send_batch()
             if not last:
                 self._bodies.append((invocation, number, end))
 

@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         if self._ending:
             if not self.unread_bytes:
                 self.deadline = min(self._last_word, self._server.now + self._server.limits.linger_seconds)
-        elif reader.finished or reader.refusal is not None:
+        elif reader.has_stopped():
             return
         elif self._answering is not None or not self._writable or len(data) > SLICE_BYTES:
             self._take_more(data)
@@ -178,7 +178,7 @@ class Connection(asyncio.Protocol):
         offset, size = 0, len(data)
         view = memoryview(data)
         reader = self._reader
-        while offset < size and self._answering is None and self._writable and not self._ending and reader.refusal is None:
+        while offset < size and self._answering is None and self._writable and not self._ending and not reader.has_stopped():
             phase = reader.phase
             reader.feed(view[offset : offset + SLICE_BYTES])
             offset += SLICE_BYTES
@@ -186,7 +186,7 @@ class Connection(asyncio.Protocol):
                 self._advance()
             elif reader.phase is not phase:
                 self._rearm()
-        if offset < size and not self._ending and reader.refusal is None and not reader.finished:
+        if offset < size and not self._ending and not reader.has_stopped():
             self._backlog += view[offset:]
             self._settle()
         elif reader.wants_continue:
@@ -247,11 +247,15 @@ class Connection(asyncio.Protocol):
             _log.exception("error while handling %s %s", request.method, request.path)
             respond(self._server.refused(Refusal(500, "internal error", request), self._client))
             return
-        if self._answering is manner:
+        if self._awaits(manner):
             self._ticket = ticket
 
+    def _awaits(self, manner: Manner) -> bool:
+        """Whether that answer is still to come. A call, as answers come from within other calls, which a compiler does not expect."""
+        return self._answering is manner
+
     def _respond(self, manner: Manner, response: HttpResponse) -> None:
-        if self._answering is not manner:
+        if not self._awaits(manner):
             return
         self._answering = self._ticket = None
         keep_alive = manner.keep_alive and not self._server.draining
@@ -350,6 +354,10 @@ class Connection(asyncio.Protocol):
                 transport.abort()
             self._unread = unread
             self.deadline = self._server.now + limits.stalled_seconds
+        elif self._ending and self._unread:
+            # It has just read the last of its answer, so it may be about to close.
+            self._unread = 0
+            self._linger()
         elif self._ending:
             transport.abort()
         elif reader.phase is Phase.NOTHING:

@@ -130,6 +130,10 @@ class RequestReader:
         if self.phase is not Phase.NOTHING:
             self._settle(len(data))
 
+    def has_stopped(self) -> bool:
+        """Whether it wants nothing more. A call, as refusals come from within other calls, which a compiler does not expect."""
+        return self.finished or self.refusal is not None
+
     def abandon(self) -> None:
         """Nothing more will be fed: let go of what is there, and of the budget."""
         self.ready.clear()
@@ -272,19 +276,16 @@ class RequestReader:
         if self.refusal is not None:
             return
         self._raw_size += size
-        limits = self._limits
-        if self.phase is Phase.HEAD:
-            held = self._raw_size
-            if held > limits.head_bytes + SLICE_BYTES:
-                self.refusal = Refusal(431, f"the request's head is over {limits.head_bytes} bytes")
-        else:
-            held = self.size
-            if self._raw_size > 2 * (limits.head_bytes + SLICE_BYTES) + 8 * held:
-                self.refusal = Refusal(400, "the body's chunks are mostly empty", self.request)
-        budget = self._budget
+        limits, budget = self._limits, self._budget
+        held = self._raw_size if self.phase is Phase.HEAD else self.size
         budget.used += held - self._held
         self._held = held
-        if budget.used > budget.limit:
+        most = limits.head_bytes + SLICE_BYTES
+        if self.phase is Phase.HEAD and held > most:
+            self.refusal = Refusal(431, f"the request's head is over {limits.head_bytes} bytes")
+        elif self.phase is Phase.BODY and self._raw_size > 2 * most + 8 * held:
+            self.refusal = Refusal(400, "the body's chunks are mostly empty", self.request)
+        elif budget.used > budget.limit:
             self.refusal = Refusal(503, "requests that are being received hold all the memory there is for them", self.request)
 
     def _give_back(self) -> None:

@@ -1,4 +1,4 @@
-"""Every example answers as its example.yaml says."""
+"""Every example answers as its events/calls.yaml says."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""examples/ as data: each folder's manifests and the calls its example.yaml lists, with what they must answer.
+"""examples/ as data: each folder's manifests and the calls its events/calls.yaml lists, with what they must answer.
 
 function: NAME
 calls:
@@ -39,7 +39,7 @@ class Call:
         """The event of an `invoke`, or the body of a `request`."""
         source = self.invoke if self.invoke is not None else self.request or {}
         if "file" in source:
-            return (self.folder / str(source["file"])).read_bytes()
+            return (self.folder / "events" / str(source["file"])).read_bytes()
         if self.invoke is not None:
             return json.dumps(source["event"]).encode()
         return str(source.get("body", "")).encode()
@@ -67,7 +67,7 @@ class Call:
             yield f"contains: {expect['contains']!r} is not in {answer.body!r}"
         if "bodyStart" in expect and not answer.body.startswith(base64.b64decode(expect["bodyStart"])):
             yield f"bodyStart: got {answer.body[:80]!r}"
-        if "file" in expect and answer.body != (self.folder / expect["file"]).read_bytes():
+        if "file" in expect and answer.body != (self.folder / "events" / expect["file"]).read_bytes():
             yield f"file: the body differs from {expect['file']}: {answer.body!r}"
         if "log" in expect and expect["log"] not in answer.log:
             yield f"log: {expect['log']!r} is not in {answer.log!r}"
@@ -94,7 +94,7 @@ def perform(http: HttpClient, namespace: str, example: Example, call: Call) -> R
 
 def load_example(folder: Path) -> Example:
     """The example in that folder."""
-    described = yaml.safe_load((folder / "example.yaml").read_text(encoding="utf-8"))
+    described = yaml.safe_load((folder / "events/calls.yaml").read_text(encoding="utf-8"))
     manifests: list[dict[str, Any]] = []
     for name in ("function.yaml", "trigger.yaml"):
         if (folder / name).exists():
@@ -107,4 +107,4 @@ def load_example(folder: Path) -> Example:
 
 def load_examples() -> list[Example]:
     """All of them, by name."""
-    return [load_example(path.parent) for path in sorted(EXAMPLES.glob("*/example.yaml"))]
+    return [load_example(path.parents[1]) for path in sorted(EXAMPLES.glob("*/events/calls.yaml"))]

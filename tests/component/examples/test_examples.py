@@ -1,4 +1,4 @@
-"""Every example that needs no cluster answers as its example.yaml says, served by `make dev`: a real activator and real shims."""
+"""Every example that needs no cluster answers as its events/calls.yaml says, served by `make dev`: a real activator and real shims."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from lambent.activator.cluster.reporter import KubeReporter
 from lambent.activator.cluster.verifier import KubeVerifier
 from lambent.activator.cluster.watcher import Watcher
 from lambent.activator.configuration import Configuration
+from lambent.activator.front.limits import FrontLimits
 from lambent.activator.statistics import StatisticsPusher
 from lambent.api.status import Initialization
 from lambent.kube.client import KubeClient
@@ -44,6 +45,7 @@ async def run(settings: ActivatorSettings) -> None:
             registry,
             identity=settings.pod_name,
             region=settings.region,
+            front_limits=front_limits_of(settings),
         )
         lookup.configuration = activator.configuration
         watcher = Watcher(client, activator.configuration)
@@ -88,8 +90,10 @@ async def _first_failure(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _leave(activator: Activator, settings: ActivatorSettings) -> None:
-    """Requests still come for a moment after SIGTERM: take them; then take none, and answer what is under way."""
+    """Requests still come for a moment after SIGTERM: take them, and end kept connections with them; then take none, and answer what is
+    under way."""
     _log.info("leaving", extra={"queued": activator.admission.queued, "running": activator.admission.running})
+    activator.say_goodbye()
     await asyncio.sleep(settings.settle_seconds)
     await activator.close(settings.drain_seconds)
 
@@ -102,6 +106,19 @@ def limits_of(settings: ActivatorSettings) -> Limits:
         queue_seconds=settings.queue_seconds,
         start_patience_seconds=settings.start_patience_seconds,
         start_retry_seconds=settings.start_retry_seconds,
+    )
+
+
+def front_limits_of(settings: ActivatorSettings) -> FrontLimits:
+    """Bounds for clients."""
+    return FrontLimits(
+        connections=settings.http_max_connections,
+        receiving_bytes=settings.http_receiving_megabytes * MEBIBYTE,
+        sending_bytes=settings.http_sending_megabytes * MEBIBYTE,
+        head_seconds=settings.http_head_seconds,
+        body_seconds=settings.http_body_seconds,
+        keep_alive_seconds=settings.http_keep_alive_seconds,
+        stalled_seconds=settings.http_stalled_seconds,
     )
 
 

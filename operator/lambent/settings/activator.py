@@ -32,6 +32,52 @@ class ActivatorSettings(ProcessSettings):
         low=0.1,
         high=900,
     )
+    http_max_connections: int = setting(
+        "LAMBENT_HTTP_MAX_CONNECTIONS", 10_000, "Connections of clients that may be open; more are answered 503.", low=1, high=1_000_000
+    )
+    http_receiving_megabytes: int = setting(
+        "LAMBENT_HTTP_RECEIVING_MEGABYTES",
+        96,
+        "Requests on their way in, of all connections; who goes over it is answered 503.",
+        unit="MiB",
+        low=8,
+        high=65_536,
+    )
+    http_sending_megabytes: int = setting(
+        "LAMBENT_HTTP_SENDING_MEGABYTES",
+        128,
+        "Answers that clients are behind in reading; beyond it, those are cut who lag longest.",
+        unit="MiB",
+        low=8,
+        high=65_536,
+    )
+    http_head_seconds: float = setting(
+        "LAMBENT_HTTP_HEAD_SECONDS", 20.0, "How long the head of a request may take; then it is answered 408.", unit="s", low=1, high=300
+    )
+    http_body_seconds: float = setting(
+        "LAMBENT_HTTP_BODY_SECONDS",
+        30.0,
+        "How long a body may bring less than 16 KiB/s without coming to its end; then it is answered 408.",
+        unit="s",
+        low=1,
+        high=900,
+    )
+    http_keep_alive_seconds: float = setting(
+        "LAMBENT_HTTP_KEEP_ALIVE_SECONDS",
+        75.0,
+        "How long a connection may be silent between requests; longer than that of any load balancer before it.",
+        unit="s",
+        low=1,
+        high=3600,
+    )
+    http_stalled_seconds: float = setting(
+        "LAMBENT_HTTP_STALLED_SECONDS",
+        60.0,
+        "How long a client may read nothing of its answer before it is cut.",
+        unit="s",
+        low=1,
+        high=3600,
+    )
     start_patience_seconds: float = setting(
         "LAMBENT_START_PATIENCE_SECONDS",
         0.1,

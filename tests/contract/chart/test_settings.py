@@ -2,9 +2,12 @@
 
 import importlib
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
+from lambent.activator.app import MEBIBYTE, front_limits_of
+from lambent.activator.front.limits import FrontLimits
 from lambent.settings.activator import ActivatorSettings
 from lambent.settings.base import ProcessSettings
 from lambent.settings.controller import ControllerSettings
@@ -64,6 +67,39 @@ def test_values_reach_the_activator() -> None:
 
     assert (settings.queue_max_invocations, settings.queue_max_megabytes, settings.queue_seconds) == (5, 6, 7.0)
     assert settings.log_level == "DEBUG"
+
+
+def test_values_reach_the_activators_front() -> None:
+    values = "maxConnections=1,receivingMegabytes=8,sendingMegabytes=9,headSeconds=2,bodySeconds=3,keepAliveSeconds=4,stalledSeconds=5"
+    changed = environment_of("activator", "--set=" + ",".join(f"activator.http.{value}" for value in values.split(",")))
+    limits = front_limits_of(ActivatorSettings.from_mapping(changed))
+
+    assert (limits.connections, limits.receiving_bytes, limits.sending_bytes) == (1, 8 * MEBIBYTE, 9 * MEBIBYTE)
+    assert (limits.head_seconds, limits.body_seconds, limits.keep_alive_seconds, limits.stalled_seconds) == (2, 3, 4, 5)
+
+
+def test_large_numbers_from_a_file_reach_the_activator_as_numbers(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text("activator: {http: {maxConnections: 1000000}, queue: {maxInvocations: 1000000}}")
+    settings = ActivatorSettings.from_mapping(environment_of("activator", "--values", str(values)))
+
+    assert (settings.http_max_connections, settings.queue_max_invocations) == (1_000_000, 1_000_000)
+
+
+def test_the_fronts_limits_are_the_same_with_and_without_a_chart() -> None:
+    charted = ActivatorSettings.from_mapping(environment_of("activator"))
+
+    assert front_limits_of(charted) == front_limits_of(ActivatorSettings()) == FrontLimits()
+
+
+def test_what_an_activator_may_hold_fits_its_container() -> None:
+    settings = ActivatorSettings.from_mapping(environment_of("activator"))
+    memory = container_of(rendered_by_default(), "activator")["resources"]["limits"]["memory"]
+    process = 70
+    held = settings.http_receiving_megabytes + settings.http_sending_megabytes + settings.queue_max_megabytes
+    on_links = settings.queue_max_megabytes
+
+    assert process + held + on_links <= int(memory.removesuffix("Mi"))
 
 
 def test_the_ports_that_roles_listen_on_are_those_of_their_containers() -> None:

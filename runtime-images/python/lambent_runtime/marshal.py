@@ -14,6 +14,8 @@ from typing import Any
 
 from lambent_runtime.errors import MARSHAL_ERROR, UNMARSHAL_ERROR, FaultError
 
+_HEAP_TYPE = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE of CPython's object.h."""
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 _encoder = JSONEncoder(check_circular=True, allow_nan=True)
 _open_containers: dict[int, Any] = {}
@@ -177,4 +179,10 @@ def _rewrite_key(key: Any) -> Any:
         return str(key, "utf-8")
     if key is None or isinstance(key, (str, int, float)):
         return key
-    raise TypeError(f"keys must be str, int, float, bool or None, not {type(key).__name__}")
+    raise TypeError(f"keys must be str, int, float, bool or None, not {_c_name(type(key))}")
+
+
+def _c_name(kind: type) -> str:
+    """A type's name as C code sees it, simplejson's too: with its module where it is itself made in C (`decimal.Decimal`)."""
+    made_in_python = kind.__flags__ & _HEAP_TYPE
+    return kind.__name__ if made_in_python or kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"

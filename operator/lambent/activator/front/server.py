@@ -49,6 +49,11 @@ class Front:
         """How many are open."""
         return len(self._connections)
 
+    @property
+    def behind_bytes(self) -> int:
+        """What clients are behind in reading, at most."""
+        return sum(self._behind.values())
+
     async def start(self, host: str | None, port: int) -> int:
         """Listen; the port, which is a free one for 0. Raises OSError where it is taken."""
         allow_files(self.limits.connections + _OTHER_FILES)
@@ -122,11 +127,11 @@ class Front:
         """Its client reads slower than it is written to. When that is too much of all together, those are cut who lag longest."""
         self._behind[connection] = connection.unread_bytes
         limit = self.limits.sending_bytes
-        if sum(self._behind.values()) <= limit:
+        if self.behind_bytes <= limit:
             return
         for each in self._behind:
             self._behind[each] = each.unread_bytes
-        total = sum(self._behind.values())
+        total = self.behind_bytes
         for each in list(self._behind):
             if total > limit and each is not connection:
                 _log.warning("cutting a connection that is %s bytes behind: all are %s", self._behind[each], total)

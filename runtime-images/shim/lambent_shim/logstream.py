@@ -21,7 +21,13 @@ LIMIT_BYTES: Final = 8 << 20
 """What is written beyond is dropped, and the number of bytes dropped is logged."""
 
 _PIECE: Final = select.PIPE_BUF
-_FLUSH_SECONDS: Final = 0.004
+QUIET_SECONDS: Final = 0.004
+"""How long the first line after a pause waits for others."""
+BUSY_SECONDS: Final = 0.02
+"""From one write to the next while lines keep coming. Who reads the pipe pays for each time it is woken: containerd and its shim spend
+20 us on three lines of an invocation at 4 ms from write to write, 13 at 8, 7.5 at 16 and 5.6 at 32 (7,500 invocations/s)."""
+FULL_BYTES: Final = 1 << 15
+"""So much is written without waiting further: half of what a pipe holds."""
 
 
 class LogStream:
@@ -36,6 +42,7 @@ class LogStream:
         self._size = 0
         self._dropped = 0
         self._scheduled: asyncio.Handle | None = None
+        self._written_at = float("-inf")
         self._watching = False
         self._pressed = False
         mode = os.fstat(descriptor).st_mode
@@ -49,7 +56,7 @@ class LogStream:
         return self._pressed
 
     def write(self, data: bytes) -> None:
-        """Queue whole lines; they go out within a few milliseconds, together with what comes until then."""
+        """Queue whole lines; they go out within QUIET_SECONDS or BUSY_SECONDS, together with what comes until then."""
         if not data:
             return
         if self._size + len(data) > LIMIT_BYTES:
@@ -62,8 +69,13 @@ class LogStream:
             self._size += len(notice)
         self._pieces.append(data)
         self._size += len(data)
-        if self._scheduled is None and not self._watching:
-            self._scheduled = self._loop.call_later(_FLUSH_SECONDS, self.flush)
+        if self._scheduled is None:
+            if not self._watching:
+                delay = max(QUIET_SECONDS, self._written_at + BUSY_SECONDS - self._loop.time())
+                self._scheduled = self._loop.call_later(delay, self.flush)
+        elif self._size >= FULL_BYTES > self._size - len(data):
+            self._scheduled.cancel()
+            self._scheduled = self._loop.call_soon(self.flush)
         if self._size > HIGH_WATER_BYTES and not self._pressed:
             self._pressed = True
             self.on_pressure(True)
@@ -77,6 +89,7 @@ class LogStream:
             data = b"".join(self._pieces)
             self._pieces.clear()
             rest = self._write_some(data)
+            self._written_at = self._loop.time()
             if rest:
                 self._pieces.append(rest)
             self._size = len(rest)

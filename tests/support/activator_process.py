@@ -1,8 +1,8 @@
 """An activator as a process of its own, with functions from its arguments and nothing behind it that starts pods.
 
-`python -m tests.support.activator_process '{"functions": [...], "limits": {...}}'` prints `{"http": PORT, "links": PORT}` and serves until
-SIGTERM. Lines on stdin change it: `{"peers": [...]}`, `{"function": {...}}`. What it asks for and hears is a line on stdout each:
-`{"start": NAME, "replicas": N}`, `{"initialized": NAME, "outcome": …}`.
+`python -m tests.support.activator_process '{"functions": [...], "limits": {...}, "front": {...}}'` prints
+`{"http": PORT, "links": PORT}` and serves until SIGTERM. Lines on stdin change it: `{"peers": [...]}`, `{"function": {...}}`. What it asks
+for and hears is a line on stdout each: `{"start": NAME, "replicas": N}`, `{"initialized": NAME, "outcome": …}`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from lambent.activator.activator import Activator
 from lambent.activator.admission.model import FunctionKey, Limits
+from lambent.activator.front.limits import FrontLimits
 from lambent.activator.hello import Hello
 from lambent.api.function import parse_function
 from lambent.api.status import Initialization
@@ -50,7 +51,15 @@ async def main(options: dict[str, Any]) -> None:
     configure_logging("WARNING", "TEXT", sys.stderr)
     surroundings = Surroundings()
     limits = Limits(**options.get("limits", {}))
-    activator = Activator(limits, surroundings, surroundings, surroundings, CollectorRegistry(), identity=options.get("identity", "a"))
+    activator = Activator(
+        limits,
+        surroundings,
+        surroundings,
+        surroundings,
+        CollectorRegistry(),
+        identity=options.get("identity", "a"),
+        front_limits=FrontLimits(**options.get("front", {})),
+    )
     await activator.start_links("127.0.0.1", 0)
     await activator.start_http("127.0.0.1", 0)
     for function in options.get("functions", ()):

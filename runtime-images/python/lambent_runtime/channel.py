@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import array
-import select
 import socket
+from select import POLLIN, poll
 
 from lambent_runtime import frames
 
 _READ_BYTES = 262_144
+_Socket = socket.socket
+"""Kept, as poll is: a handler's module may have replaced both (gevent, eventlet) when its worker is forked."""
 _HEAD_BYTES = frames.HEAD.size
 
 
@@ -20,11 +22,11 @@ class Channel:
     """Frames over one Unix stream socket."""
 
     def __init__(self, descriptor: int) -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor)
+        self.socket = _Socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor)
         self._buffer = bytearray()
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        self._readable = poll.poll
+        readable = poll()
+        readable.register(descriptor, POLLIN)
+        self._wait = readable.poll
         self._input = memoryview(bytearray(_READ_BYTES))
 
     def fileno(self) -> int:
@@ -40,7 +42,7 @@ class Channel:
                 if frame is not None:
                     return frame
             # Asleep in recv, the process would be woken a second time whenever the shim has read its last result (unix_write_space).
-            self._readable()
+            self._wait()
             # A fresh buffer of this size for each read would cost more than the read.
             size = self.socket.recv_into(self._input)
             if not size:

@@ -100,3 +100,15 @@ def test_probes_follow_link_and_initialisation(tmp_path: Path) -> None:
         activator.close()
 
     asyncio.run(run())
+
+
+def test_a_module_may_replace_what_the_bootstrap_waits_with(tmp_path: Path) -> None:
+    # As gevent and eventlet do; workers are forked after it.
+    code = "import select, socket\ndel select.poll\nsocket.socket = None\n\ndef handler(event, context):\n    return event\n"
+
+    async def run() -> None:
+        async with linked_shim(tmp_path, code) as (link, _shim):
+            for number in range(3):
+                assert (await link.call({"n": number})).json == {"n": number}
+
+    asyncio.run(run())

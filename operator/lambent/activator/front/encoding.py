@@ -58,7 +58,10 @@ def encode_head(response: HttpResponse, date: str, *, keep_alive: bool, http_1_0
     """
     status = response.status
     text = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n"
+    dated = False
     for name, value in response.headers:
+        if name == "date":
+            dated = True
         text += f"{name}: {value}\r\n"
     lines = len(response.headers) + 1
     if text.count("\n") != lines or text.count("\r") != lines:
@@ -72,7 +75,7 @@ def encode_head(response: HttpResponse, date: str, *, keep_alive: bool, http_1_0
         text += "connection: close\r\n"
     elif http_1_0:
         text += "connection: keep-alive\r\n"
-    text += "\r\n" if "\r\ndate: " in text else f"date: {date}\r\n\r\n"
+    text += "\r\n" if dated else f"date: {date}\r\n\r\n"
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

@@ -11,9 +11,9 @@ from collections import deque
 from typing import Any, Final
 
 from lambent_shim import failures, frames, wire
+from lambent_shim.alarm import Alarm
 from lambent_shim.configuration import Configuration
 from lambent_shim.crew import Crew
-from lambent_shim.deadlines import Deadlines
 from lambent_shim.failures import Failure, InitError
 from lambent_shim.invocation import Invocation
 from lambent_shim.links import Links
@@ -49,9 +49,7 @@ class Supervisor:
         self._waiting: deque[Invocation] = deque()
         self._number = 0
         self._init_ms: float | None = None
-        self._deadlines: Deadlines[Invocation] = Deadlines(self._limit)
-        self._alarm: asyncio.TimerHandle | None = None
-        """Rings at the first deadline, or before it where that invocation has ended meanwhile."""
+        self._alarm = Alarm(loop, self._limit, self._time_out)
 
     def why_not_ready(self) -> str:
         """What an invocation sent now would miss; empty when it would be served."""
@@ -69,7 +67,7 @@ class Supervisor:
         """Its caller or its link is gone before a worker had it."""
         if invocation in self._waiting:
             self._waiting.remove(invocation)
-        self._deadlines.end(invocation)
+        self._alarm.end(invocation)
 
     def refuse_too_large(self, invocation: Invocation, limit: int) -> None:
         """Its event is over the limit."""
@@ -93,18 +91,8 @@ class Supervisor:
 
     def _start_clock(self, invocation: Invocation, now: float) -> None:
         invocation.started_at = now
-        self._deadlines.begin(invocation, now)
-        if self._alarm is None:
-            self._alarm = self._loop.call_later(self._limit, self._ring)
+        self._alarm.begin(invocation, now)
         self._log.start(invocation.request_id, invocation.tail)
-
-    def _ring(self) -> None:
-        now = time.monotonic()
-        while (invocation := self._deadlines.take_due(now)) is not None:
-            self._time_out(invocation)
-        next_at = self._deadlines.next_at
-        # The event loop counts whole milliseconds: it may ring half of one early.
-        self._alarm = None if next_at is None else self._loop.call_later(max(0.001, next_at - now), self._ring)
 
     def _dispatch(self, invocation: Invocation, process: Process) -> None:
         running = self._running
@@ -171,10 +159,7 @@ class Supervisor:
         # A kill near the limit that is not the shim's own was the kernel's.
         near_limit = process.watched_kib > self.configuration.memory_mib * 1024 * _NEAR_LIMIT
         out_of_memory = process.doomed == failures.OUT_OF_MEMORY or (not process.doomed and near_limit)
-        ended = failures.explain_exit(status, out_of_memory=out_of_memory)
-        for invocation in [each for each in self._running.values() if each.process is process]:
-            timed_out = invocation.timed_out
-            self._fail(invocation, failures.time_out(self._limit) if timed_out else ended, at_limit=timed_out)
+        self._fail_all(process, failures.explain_exit(status, out_of_memory=out_of_memory))
         self.crew_gone(process)
         self._dispatch_waiting()
 
@@ -185,10 +170,14 @@ class Supervisor:
     def exceed_memory(self, process: Process) -> None:
         """The worker uses more than the function may: end it, and fail what it runs as Lambda does."""
         self.crew.kill(process, failures.OUT_OF_MEMORY)
-        killed = failures.explain_exit(failures.KILLED, out_of_memory=True)
-        for invocation in [each for each in self._running.values() if each.process is process]:
-            self._fail(invocation, failures.time_out(self._limit) if invocation.timed_out else killed, at_limit=invocation.timed_out)
+        self._fail_all(process, failures.explain_exit(failures.KILLED, out_of_memory=True))
         self._dispatch_waiting()
+
+    def _fail_all(self, process: Process, failure: Failure) -> None:
+        """What a process ran ends with it; what was to end at its timeout fails as that."""
+        for invocation in self._running_on(process):
+            timed_out = invocation.timed_out
+            self._fail(invocation, failures.time_out(self._limit) if timed_out else failure, at_limit=timed_out)
 
     @property
     def active(self) -> set[Process]:
@@ -225,7 +214,7 @@ class Supervisor:
         process = invocation.process
         if duration is None:
             duration = time.monotonic() - invocation.started_at if invocation.started_at else 0.0
-        self._deadlines.end(invocation)
+        self._alarm.end(invocation)
         peak_mib = 0
         if process is not None:
             self.crew.flush_output(process, invocation.number)
@@ -286,15 +275,15 @@ class Supervisor:
             # An initialisation that is repeated for an invocation belongs to it.
             invocation = self._waiting[0] if self._waiting else None
         else:
-            invocation = self._find_invocation(process)
+            running = self._running_on(process)
+            invocation = running[0] if len(running) == 1 else None
         if invocation is None:
             self._log.output(lines, "", None)
         else:
             self._log.output(lines, invocation.request_id, invocation.tail)
 
-    def _find_invocation(self, process: Process) -> Invocation | None:
-        found = [each for each in self._running.values() if each.process is process]
-        return found[0] if len(found) == 1 else None
+    def _running_on(self, process: Process) -> list[Invocation]:
+        return [each for each in self._running.values() if each.process is process]
 
     def hold_output(self, hold: bool) -> None:
         """The pod's log is not read fast enough (or is again): let the processes wait."""

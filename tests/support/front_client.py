@@ -50,6 +50,8 @@ class Transport(asyncio.Transport):
 
     def hand_over(self, size: int | None = None) -> None:
         """The client reads that much, or all."""
+        if self.lost:
+            return
         size = len(self.unsent) if size is None else size
         self.sent += self.unsent[:size]
         del self.unsent[:size]

@@ -94,7 +94,7 @@ class Connection(asyncio.Protocol):
         self._ending = False
         """No more is written."""
         self._last_word = inf
-        """Until when an ending connection is read."""
+        """Until when an ending connection is read, once all of its answer is under way to the client."""
         self._seen = 0
         """What had come of the body when `deadline` was set."""
         self._unread = 0
@@ -127,10 +127,8 @@ class Connection(asyncio.Protocol):
         """Bytes from the client."""
         reader = self._reader
         if self._ending:
-            if not self.unread_bytes:
+            if self._last_word < inf:
                 self.deadline = min(self._last_word, self._server.now + self._server.limits.linger_seconds)
-        elif reader.has_stopped():
-            return
         elif self._answering is not None or not self._writable or len(data) > SLICE_BYTES:
             self._take_more(data)
         else:
@@ -166,10 +164,7 @@ class Connection(asyncio.Protocol):
         self._writable = True
         self._unread = 0
         self._server.caught_up(self)
-        if self._ending:
-            self._linger()
-        else:
-            self._advance()
+        self._advance()
 
     # Answering
 
@@ -204,7 +199,7 @@ class Connection(asyncio.Protocol):
                 self._answer(request, manner)
             elif reader.refusal is not None:
                 self._refuse(reader.refusal)
-            elif backlog and not reader.finished:
+            elif backlog:
                 piece = bytes(backlog[:SLICE_BYTES])
                 del backlog[:SLICE_BYTES]
                 reader.feed(piece)
@@ -285,7 +280,7 @@ class Connection(asyncio.Protocol):
 
     def _continue(self) -> None:
         """`wants_continue` is true: have the body sent, unless there are answers to give before."""
-        if self._answering is None and self._writable and not self._ending and self._transport is not None:
+        if self._answering is None and not self._ending and self._transport is not None:
             self._reader.wants_continue = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -304,7 +299,10 @@ class Connection(asyncio.Protocol):
         self._drop()
         if transport is None:
             return
-        self._linger()
+        if transport.get_write_buffer_size():
+            self.deadline = self._server.now + self._server.limits.stalled_seconds
+        else:
+            self._linger()
         if transport.is_closing():
             return
         transport.write_eof()
@@ -354,9 +352,7 @@ class Connection(asyncio.Protocol):
                 transport.abort()
             self._unread = unread
             self.deadline = self._server.now + limits.stalled_seconds
-        elif self._ending and self._unread:
-            # It has just read the last of its answer, so it may be about to close.
-            self._unread = 0
+        elif self._ending and self._last_word == inf:
             self._linger()
         elif self._ending:
             transport.abort()

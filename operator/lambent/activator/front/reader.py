@@ -61,7 +61,7 @@ class _RefusedError(Exception):
 
 
 class RequestReader:
-    """Feed it; take from `ready`. After `refusal` is set, or `finished`, it wants nothing more."""
+    """Feed it; take from `ready`. After `refusal` is set, it wants nothing more; nor after a request that closes."""
 
     __slots__ = (
         "_body",
@@ -78,7 +78,6 @@ class RequestReader:
         "_raw_size",
         "_target",
         "_upgrading",
-        "finished",
         "phase",
         "ready",
         "refusal",
@@ -91,8 +90,6 @@ class RequestReader:
         self.ready: deque[tuple[HttpRequest, Manner]] = deque()
         """Requests that have come whole."""
         self.refusal: Refusal | None = None
-        self.finished = False
-        """The last request asked to close: what follows it is no request."""
         self.phase = Phase.NOTHING
         self.request: HttpRequest | None = None
         """The one whose body is awaited."""
@@ -132,7 +129,7 @@ class RequestReader:
 
     def has_stopped(self) -> bool:
         """Whether it wants nothing more. A call, as refusals come from within other calls, which a compiler does not expect."""
-        return self.finished or self.refusal is not None
+        return self.refusal is not None
 
     def abandon(self) -> None:
         """Nothing more will be fed: let go of what is there, and of the budget."""
@@ -205,7 +202,7 @@ class RequestReader:
         if length is not None and int(length) > self._limits.body_bytes:
             self._refuse(413, f"the body has {length} bytes, over {self._limits.body_bytes}", request)
         if "expect" in lower and lower["expect"].lower() == "100-continue" and version == "HTTP/1.1":
-            self.wants_continue = coding is not None or (length is not None and int(length) > 0)
+            self.wants_continue = True
         if "upgrade" in lower:
             self._upgrading = parser.should_upgrade()
 
@@ -235,9 +232,7 @@ class RequestReader:
         if self._held:
             self._give_back()
         self.size = 0
-        keep_alive = self._parser.should_keep_alive()
-        self.finished = not keep_alive
-        self.ready.append((request, Manner(request, keep_alive=keep_alive)))
+        self.ready.append((request, Manner(request, keep_alive=self._parser.should_keep_alive())))
         self.request = None
         self.phase = Phase.NOTHING
         self.wants_continue = False
@@ -296,7 +291,7 @@ class RequestReader:
         if isinstance(error, HttpParserCallbackError):
             if self.refusal is None:
                 raise error.__context__ or error
-        elif not self.finished:
+        else:
             self.refusal = self.refusal or Refusal(400, str(error))
 
     def _refuse(self, status: int, message: str, request: HttpRequest | None = None) -> None:

@@ -195,6 +195,14 @@ def test_clients_that_read_nothing_are_cut_longest_first_when_it_is_too_much_of_
     assert len(clients[0].answer().body) == 100_000
 
 
+def test_one_client_alone_is_not_too_much() -> None:
+    client = Client(build_front(ScriptedGateway(answer=lambda _: HttpResponse(200, [], bytes(400_000))), sending_bytes=350_000))
+    client.transport.client_reads = False
+    client.send(request())
+
+    assert not client.transport.aborted
+
+
 def test_who_has_read_most_of_its_answer_counts_for_the_rest_only() -> None:
     front = build_front(ScriptedGateway(answer=lambda _: HttpResponse(200, [], bytes(200_000))), sending_bytes=350_000)
     first, second = Client(front), Client(front)

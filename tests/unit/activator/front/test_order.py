@@ -123,6 +123,32 @@ def test_a_client_that_goes_away_has_its_request_cancelled_and_those_behind_it_f
     assert paths(gateway) == ["/1"]
 
 
+def test_a_client_that_ends_its_half_takes_its_request_back_before_it_has_read_the_answer_before(
+    client: Client, gateway: ScriptedGateway
+) -> None:
+    client.transport.client_reads = False
+    client.send(get("/1") + get("/2"))
+    gateway.held[0].respond(HttpResponse(200, [], bytes(50_000)))
+    client.half_close()
+
+    assert not client.transport.lost
+    assert [held.cancelled for held in gateway.held] == [False, True]
+
+
+def test_a_request_that_was_answered_at_once_is_not_cancelled_whatever_the_gateway_returned() -> None:
+    class Careless(ScriptedGateway):
+        def handle(self, request, respond):  # type: ignore[no-untyped-def]
+            held = super().handle(request, respond)
+            respond(HttpResponse(200))
+            return held
+
+    gateway = Careless(holding=True)
+    client = Client(build_front(gateway)).send(get("/1"))
+    client.vanish()
+
+    assert [held.cancelled for held in gateway.held] == [False]
+
+
 def test_a_request_that_was_answered_is_not_cancelled(client: Client, gateway: ScriptedGateway) -> None:
     client.send(get("/1") + get("/2"))
     gateway.held[0].respond(HttpResponse(200))
@@ -238,6 +264,15 @@ def test_what_is_no_request_is_refused_after_the_answers_before_it(client: Clien
     assert (client.statuses, client.closed) == ([200, 400], True)
 
 
+def test_what_follows_what_is_no_request_is_not_kept(client: Client, gateway: ScriptedGateway) -> None:
+    client.send(get("/1") + b"nonsense\r\n\r\n")
+    client.send(get("/2") * 1000)
+    assert client.front.budget.used == 0
+
+    gateway.held[0].respond(HttpResponse(200))
+    assert (client.statuses, paths(gateway)) == ([200, 400], ["/1"])
+
+
 CONTINUE = ("Expect: 100-continue",)
 
 
@@ -273,6 +308,10 @@ def test_it_is_told_after_the_answers_before_it(client: Client, gateway: Scripte
 )
 def test_nobody_is_told_to_send_who_does_not_wait(request_: bytes) -> None:
     assert Client(build_front()).send(request_).statuses == [200]
+
+
+def test_a_client_that_has_begun_with_its_body_is_not_told_to(client: Client) -> None:
+    assert client.send(post("/1", b"abc", *CONTINUE)[:-2]).statuses == []
 
 
 def test_a_chunked_body_may_be_waited_for_too(client: Client, gateway: ScriptedGateway) -> None:

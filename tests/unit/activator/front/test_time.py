@@ -103,10 +103,11 @@ def test_an_answer_may_take_as_long_as_it_takes() -> None:
     assert client.statuses == [200]
 
 
-def test_a_client_that_reads_nothing_of_its_answer_is_cut() -> None:
+@pytest.mark.parametrize("head", [GET, GET.replace(b"1.1", b"1.0")], ids=["kept", "closing"])
+def test_a_client_that_reads_nothing_of_its_answer_is_cut(head: bytes) -> None:
     client = Client(build_front(ScriptedGateway(answer=lambda _: HttpResponse(200, [], bytes(6_291_456))), stalled_seconds=60))
     client.transport.client_reads = False
-    client.send(GET).wait(119)
+    client.send(head).wait(119)
     assert not client.transport.aborted
 
     client.wait(2)
@@ -148,6 +149,40 @@ def test_while_a_client_is_behind_its_next_requests_wait() -> None:
     assert client.front.budget.used == 0
 
 
+def test_a_client_that_is_behind_is_read_no_further_when_it_sends_too_much() -> None:
+    client = Client(build_front(ScriptedGateway(answer=lambda _: HttpResponse(200, [], bytes(100_000)))))
+    client.transport.client_reads = False
+    client.send(GET)
+    for _ in range(100):
+        if client.transport.reading:
+            client.send(GET * 30)
+
+    assert not client.transport.reading
+
+
+def test_requests_sent_at_once_are_not_all_answered_to_a_client_that_reads_nothing() -> None:
+    gateway = ScriptedGateway(answer=lambda _: HttpResponse(200, [], bytes(100_000)))
+    client = Client(build_front(gateway))
+    client.transport.client_reads = False
+    client.send(GET * 3)
+
+    assert len(gateway.requests) == 1
+
+
+def test_after_the_last_answer_a_client_is_read_again_so_that_its_end_is_seen() -> None:
+    gateway = ScriptedGateway(holding=True)
+    client = Client(build_front(gateway)).send(GET)
+    while client.transport.reading:
+        client.send(GET * 100)
+    client.front.say_goodbye()
+    gateway.held[0].respond(HttpResponse(200))
+
+    assert client.transport.reading
+    assert client.front.budget.used == 0
+    client.half_close()
+    assert client.transport.lost
+
+
 def test_after_a_refusal_what_still_comes_is_thrown_away_so_that_the_answer_is_seen() -> None:
     client = Client(build_front(linger_seconds=5, longest_linger_seconds=30)).send(
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n"
@@ -187,14 +222,26 @@ def test_a_client_that_reads_its_last_answer_slowly_while_it_goes_on_sending_get
     client.transport.client_reads = False
     client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     while client.transport.unsent:
-        for _ in range(30):
-            client.wait(1).send(b"x")
+        for _ in range(6):
+            client.wait(7).send(b"x")
         assert not client.transport.aborted
         client.transport.hand_over(70_000)
 
     client.wait(4)
     assert not client.transport.aborted
     assert len(client.answer().body) == 1_000_000
+
+
+def test_a_client_that_has_just_read_the_last_of_its_answer_has_time_to_close() -> None:
+    client = Client(build_front(ScriptedGateway(answer=lambda _: HttpResponse(200, [], bytes(1_000_000))), linger_seconds=5))
+    client.transport.client_reads = False
+    client.send(GET.replace(b"1.1", b"1.0")).wait(59)
+    client.transport.hand_over()
+    client.wait(4)
+    assert not client.transport.aborted
+
+    client.wait(3)
+    assert client.transport.lost
 
 
 def test_a_server_that_leaves_ends_each_connection_with_its_next_answer() -> None:

@@ -30,16 +30,20 @@ types: venv ## mypy, strict
 fast: venv ## Unit, property, contract and component tests
 	$(PYTHON) -m pytest tests/unit tests/property tests/contract tests/component
 
-compiled: build/compiled/ready ## The activator's tests against the modules as the images have them, compiled to C
-	$(PYTHON) -m pytest -o "pythonpath=build/compiled runtime-images/shim runtime-images/python ." \
-	  tests/unit/activator tests/property/activator tests/component/activator
+compiled: build/compiled/ready ## The tests of activator and shim against the modules as the images have them, compiled to C
+	$(PYTHON) -m pytest -o "pythonpath=build/compiled/operator build/compiled/shim runtime-images/python ." \
+	  tests/{unit,property,component}/{activator,runtime}
 
-build/compiled/ready: .venv/ready operator/pyproject.toml operator/compile_modules.py $(shell find operator/lambent -name '*.py')
+COMPILED_FROM := $(shell find operator/lambent runtime-images/shim/lambent_shim -name '*.py') operator/compile_modules.py \
+  operator/pyproject.toml runtime-images/shim/pyproject.toml
+build/compiled/ready: .venv/ready $(COMPILED_FROM)
 	@echo "==> compiling hot modules (build/compiled)"
 	@command -v gcc > /dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq gcc libc6-dev python3-dev; } \
 	  || { echo "no C compiler: install gcc and Python's headers (Debian: apt-get install gcc python3-dev)"; exit 1; }
-	@rm -rf build/compiled && mkdir -p build/compiled && cp -r operator/lambent build/compiled/
-	@cd build/compiled && ../../$(PYTHON) ../../operator/compile_modules.py ../../operator/pyproject.toml
+	@rm -rf build/compiled && mkdir -p build/compiled/operator build/compiled/shim
+	@cp -r operator/lambent build/compiled/operator/ && cp -r runtime-images/shim/lambent_shim build/compiled/shim/
+	@cd build/compiled/operator && ../../../$(PYTHON) ../../../operator/compile_modules.py ../../../operator/pyproject.toml
+	@cd build/compiled/shim && ../../../$(PYTHON) ../../../operator/compile_modules.py ../../../runtime-images/shim/pyproject.toml
 	@touch $@
 
 e2e: venv ## End-to-end tests on the cluster that `make up` made

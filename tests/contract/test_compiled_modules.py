@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 COMPILED = [
     (project.parent, module)
-    for project in (ROOT / "operator/pyproject.toml",)
+    for project in (ROOT / "operator/pyproject.toml", ROOT / "runtime-images/shim/pyproject.toml")
     for module in tomllib.loads(project.read_text())["tool"]["lambent"]["compiled"]
 ]
 

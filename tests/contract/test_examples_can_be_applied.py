@@ -27,9 +27,7 @@ def test_kubectl_can_apply_the_folder(folder: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_path_that_a_page_names_is_there(page: Path) -> None:
     text = page.read_text()
-    named = re.findall(
-        r"(?<![\w/.-])((?:examples|charts|docs|operator|runtime-images|tests|crds|cluster|requirements)/[\w./-]*[\w/])", text
-    )
-    linked = [target for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)]
+    named = NAMED.findall(text)
+    linked = LINKED.findall(text)
     assert not [path for path in named if not (ROOT / path).exists()]
     assert not [target for target in linked if not (page.parent / target).exists()]

@@ -16,10 +16,12 @@ from typing import Any, NamedTuple
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
+import lambent_shim
 from lambent.api import link as wire
 from tests.support.bootstrap_driver import PYTHON, RUNTIME_DIR
 
-SHIM = RUNTIME_DIR.parent / "shim/lambent_shim"
+# The modules that this process tests, compiled ones too.
+SHIM = Path(lambent_shim.__file__).parent
 PATIENCE_SECONDS = 30
 
 

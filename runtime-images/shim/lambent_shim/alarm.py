@@ -13,10 +13,18 @@ from lambent_shim.invocation import Invocation
 class Alarm:
     """Calls `on_due(invocation)` at its deadline, unless it has ended before."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limit_seconds: float, on_due: Callable[[Invocation], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        limit_seconds: float,
+        on_due: Callable[[Invocation], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._loop = loop
         self._limit = limit_seconds
         self._on_due = on_due
+        self._clock = clock
         self._deadlines: Deadlines[Invocation] = Deadlines(limit_seconds)
         self._timer: asyncio.TimerHandle | None = None
         """For the first deadline, or for an earlier one of an invocation that has ended meanwhile."""
@@ -32,7 +40,7 @@ class Alarm:
         self._deadlines.end(invocation)
 
     def _ring(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         while (invocation := self._deadlines.take_due(now)) is not None:
             self._on_due(invocation)
         next_at = self._deadlines.next_at

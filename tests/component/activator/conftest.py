@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import lambent
+import lambent_shim
 
 ROOT = Path(__file__).parents[3]
 HANDLERS = '''
@@ -135,7 +136,7 @@ class ShimProcess:
         }
         self.pod = pod
         self.process = subprocess.Popen(
-            [sys.executable, "-I", str(ROOT / "runtime-images" / "shim" / "lambent_shim")],
+            [sys.executable, "-I", str(Path(lambent_shim.__file__).parent)],
             env={"PATH": os.environ["PATH"], "POD": pod, "LAMBENT_SHIM": json.dumps(configuration)},
             stdout=subprocess.DEVNULL,
             start_new_session=True,

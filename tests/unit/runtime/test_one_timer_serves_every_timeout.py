@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import cast
 
 import pytest
 
-from lambent_shim import alarm
 from lambent_shim.alarm import Alarm
 from lambent_shim.invocation import Invocation
+from lambent_shim.link import Link
 
 
 class Loop:
@@ -29,36 +30,38 @@ class Loop:
 
 
 @pytest.fixture
-def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
-    loop = Loop()
-    monkeypatch.setattr(alarm, "time", loop)
-    monkeypatch.setattr(loop, "monotonic", lambda: loop.now, raising=False)
-    return loop
+def loop() -> Loop:
+    return Loop()
 
 
-def begin(loop: Loop) -> tuple[Alarm, list[str], list[str]]:
+def make_invocation(name: str) -> Invocation:
+    return Invocation(cast("Link", None), 0, 1, json.dumps({"requestId": name}).encode(), b"")
+
+
+def begin(loop: Loop) -> tuple[Alarm, list[Invocation], list[str]]:
     due: list[str] = []
-    names = ["first", "second", "third"]
-    bell = Alarm(cast("asyncio.AbstractEventLoop", loop), 3.0, lambda invocation: due.append(cast("str", invocation)))
-    for name in names:
-        bell.begin(cast("Invocation", name), loop.now)
+    invocations = [make_invocation(name) for name in ("first", "second", "third")]
+    events = cast("asyncio.AbstractEventLoop", loop)
+    bell = Alarm(events, 3.0, lambda invocation: due.append(invocation.request_id), clock=lambda: loop.now)
+    for invocation in invocations:
+        bell.begin(invocation, loop.now)
         loop.now += 1
-    return bell, names, due
+    return bell, invocations, due
 
 
 def test_each_is_met_at_its_own_time_by_one_timer(loop: Loop) -> None:
-    _, names, due = begin(loop)
-    for met, name in enumerate(names, 1):
+    _, invocations, due = begin(loop)
+    for met, invocation in enumerate(invocations, 1):
         assert len(loop.timers) == 1
         loop.ring()
-        assert (loop.now, due[-1], len(due)) == (12.0 + met, name, met)
+        assert (loop.now, due[-1], len(due)) == (12.0 + met, invocation.request_id, met)
     assert loop.timers == []
 
 
 def test_one_that_has_ended_is_passed_over(loop: Loop) -> None:
-    bell, names, due = begin(loop)
-    bell.end(cast("Invocation", names[0]))
-    bell.end(cast("Invocation", names[1]))
+    bell, invocations, due = begin(loop)
+    bell.end(invocations[0])
+    bell.end(invocations[1])
     loop.ring()
     assert due == []
     loop.ring()
@@ -74,11 +77,11 @@ def test_a_timer_that_rings_early_is_set_again(loop: Loop) -> None:
 
 
 def test_after_a_pause_it_is_set_anew(loop: Loop) -> None:
-    bell, names, due = begin(loop)
-    for name in names:
-        bell.end(cast("Invocation", name))
+    bell, invocations, due = begin(loop)
+    for invocation in invocations:
+        bell.end(invocation)
     loop.ring()
     assert (due, loop.timers) == ([], [])
-    bell.begin(cast("Invocation", "later"), loop.now)
+    bell.begin(make_invocation("later"), loop.now)
     loop.ring()
     assert due == ["later"]

@@ -144,6 +144,8 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more; that it still reads cannot be told from its being gone, and nearly always it is."""
         self._cancel()
+        # Its connection is closed now, but not before it has read what was written: that it does is not to be waited for without end.
+        self.deadline = self._server.now + self._server.limits.stalled_seconds
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature

@@ -127,6 +127,20 @@ def test_a_client_that_reads_slowly_and_steadily_gets_it_all(head: bytes) -> Non
     assert len(client.answer().body) == 6_291_456
 
 
+def test_a_client_that_ends_its_half_and_reads_nothing_is_cut_too() -> None:
+    gateway = ScriptedGateway(holding=True)
+    client = Client(build_front(gateway, stalled_seconds=60))
+    client.transport.client_reads = False
+    client.send(GET * 2)
+    gateway.held[0].respond(HttpResponse(200, [], bytes(50_000)))
+    client.half_close()
+    client.wait(119)
+    assert not client.transport.lost
+
+    client.wait(2)
+    assert client.transport.lost
+
+
 def test_a_small_answer_that_is_not_read_does_not_keep_a_connection_for_ever() -> None:
     client = Client(build_front())
     client.transport.client_reads = False

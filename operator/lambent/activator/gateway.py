@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
 from lambent.activator.answer import web_error
 from lambent.activator.api import error as api_error
@@ -71,7 +72,7 @@ class Gateway:
     def refuse(self, request: HttpRequest | None, status: int, message: str) -> HttpResponse:
         """The answer to what the front did not take; `request` is set where its head was understood."""
         request_id = self._identities.request_id()
-        text, reason = _REFUSALS.get(status, ("Bad Request", CALLER_BAD_REQUEST))
+        text, reason = _REFUSALS.get(status) or (HTTPStatus(status).phrase, CALLER_BAD_REQUEST)
         self._record.refused(request, request_id, reason, message)
         retry_after_seconds = 1 if status == 503 else None
         if request is None or not request.path.startswith(invoke.PREFIX):

@@ -6,47 +6,19 @@ import asyncio
 import logging
 from functools import partial
 from math import inf
-from typing import Protocol, cast
+from typing import cast
 
 from lambent.activator.front.encoding import body_to_send, encode_head
-from lambent.activator.front.limits import BACKLOG_BYTES, SLICE_BYTES, WAITING_BYTES, FrontLimits
-from lambent.activator.front.ports import Gateway, Ticket
-from lambent.activator.front.reader import Budget, Manner, Phase, Refusal, RequestReader
+from lambent.activator.front.limits import BACKLOG_BYTES, SLICE_BYTES, WAITING_BYTES
+from lambent.activator.front.message import Manner, Phase, Refusal
+from lambent.activator.front.ports import Server, Ticket
+from lambent.activator.front.reader import RequestReader
 from lambent.activator.http import HttpRequest, HttpResponse
 
 _JOIN_BYTES = 64 * 1024
 """Head and body go out as one piece up to here; beyond, copying them together would cost more than a second piece."""
 
 _log = logging.getLogger("lambent.activator.front")
-
-
-class Server(Protocol):
-    """What the connections of one server share."""
-
-    limits: FrontLimits
-    budget: Budget
-    gateway: Gateway
-    date: str
-    """Value of the Date header, of this second."""
-    now: float
-    """The loop's time, of this second."""
-    draining: bool
-    port: int
-
-    def opened(self, connection: Connection) -> bool:
-        """Count it; False if there are too many."""
-
-    def closed(self, connection: Connection) -> None:
-        """It is gone."""
-
-    def behind(self, connection: Connection) -> None:
-        """Its client reads slower than it is written to."""
-
-    def caught_up(self, connection: Connection) -> None:
-        """It does no more."""
-
-    def refused(self, refusal: Refusal, client: str) -> HttpResponse:
-        """The answer to what was not taken."""
 
 
 class Connection(asyncio.Protocol):

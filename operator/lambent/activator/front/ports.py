@@ -1,10 +1,12 @@
-"""What the HTTP front needs: somebody who answers requests."""
+"""What the parts of the HTTP front ask of each other, and what all of it needs: somebody who answers requests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol
 
+from lambent.activator.front.limits import FrontLimits
+from lambent.activator.front.message import Budget, Refusal
 from lambent.activator.http import HttpRequest, HttpResponse
 
 Respond = Callable[[HttpResponse], None]
@@ -26,3 +28,52 @@ class Gateway(Protocol):
 
     def refuse(self, request: HttpRequest | None, status: int, message: str) -> HttpResponse:
         """The answer to what was not taken: no HTTP, too large, too slow. `request` is set where its head was understood."""
+
+
+class Client(Protocol):
+    """One connection, as its server sees it."""
+
+    deadline: float
+    """When `expire` is to be called, by the loop's time."""
+
+    @property
+    def unread_bytes(self) -> int:
+        """What the client has yet to read, besides what the kernel holds."""
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+
+    def drain(self) -> None:
+        """The server takes no more: close if nothing is under way."""
+
+    def abort(self) -> None:
+        """Cut it, whatever is under way."""
+
+
+class Server(Protocol):
+    """What the connections of one server share."""
+
+    limits: FrontLimits
+    budget: Budget
+    gateway: Gateway
+    date: str
+    """Value of the Date header, of this second."""
+    now: float
+    """The loop's time, of this second."""
+    draining: bool
+    port: int
+
+    def opened(self, connection: Client) -> bool:
+        """Count it; False if there are too many."""
+
+    def closed(self, connection: Client) -> None:
+        """It is gone."""
+
+    def behind(self, connection: Client) -> None:
+        """Its client reads slower than it is written to."""
+
+    def caught_up(self, connection: Client) -> None:
+        """It does no more."""
+
+    def refused(self, refusal: Refusal, client: str) -> HttpResponse:
+        """The answer to what was not taken."""

@@ -10,8 +10,8 @@ from email.utils import formatdate
 
 from lambent.activator.front.connection import Connection
 from lambent.activator.front.limits import FrontLimits
-from lambent.activator.front.ports import Gateway
-from lambent.activator.front.reader import Budget, Refusal
+from lambent.activator.front.message import Budget, Refusal
+from lambent.activator.front.ports import Client, Gateway
 from lambent.activator.http import HttpResponse
 
 BACKLOG = 1024
@@ -36,8 +36,8 @@ class Front:
         self.draining = False
         self.now = 0.0
         self.date = ""
-        self._connections: set[Connection] = set()
-        self._behind: dict[Connection, int] = {}
+        self._connections: set[Client] = set()
+        self._behind: dict[Client, int] = {}
         """Whose clients read too slowly, and by how many bytes at most; those who have been behind for longest come first."""
         self._listener: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -108,7 +108,7 @@ class Front:
 
     # For connections
 
-    def opened(self, connection: Connection) -> bool:
+    def opened(self, connection: Client) -> bool:
         """Count it; False if there are too many."""
         self._connections.add(connection)
         self._empty.clear()
@@ -117,13 +117,13 @@ class Front:
             connection.abort()
         return excess <= 0
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: Client) -> None:
         """It is gone."""
         self._connections.discard(connection)
         if not self._connections:
             self._empty.set()
 
-    def behind(self, connection: Connection) -> None:
+    def behind(self, connection: Client) -> None:
         """Its client reads slower than it is written to. When that is too much of all together, those are cut who lag longest."""
         self._behind[connection] = connection.unread_bytes
         limit = self.limits.sending_bytes
@@ -138,7 +138,7 @@ class Front:
                 total -= self._behind.pop(each)
                 each.abort()
 
-    def caught_up(self, connection: Connection) -> None:
+    def caught_up(self, connection: Client) -> None:
         """It does no more."""
         self._behind.pop(connection, None)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import time
 from typing import Any
@@ -22,9 +21,10 @@ from lambent_runtime.errors import (
 )
 from lambent_runtime.logs import Logs
 from lambent_runtime.marshal import decode_whole, marshal_result, to_json, unmarshal_event
+from lambent_runtime.trace_variable import TraceVariable
 
 _FLAGS = {MARSHAL_ERROR: frames.BAD_RESULT, UNMARSHAL_ERROR: frames.BAD_EVENT, CONTEXT_UNMARSHAL_ERROR: frames.BAD_EVENT}
-_TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
+_trace_variable = TraceVariable()
 _decoder = json.JSONDecoder()
 
 
@@ -53,11 +53,7 @@ class Invocation:
 
     def set_trace_variable(self) -> None:
         """`_X_AMZN_TRACE_ID` is this invocation's, or not set."""
-        trace_id = self.meta.get("traceId")
-        if trace_id is not None:
-            os.environ[_TRACE_VARIABLE] = trace_id
-        elif _TRACE_VARIABLE in os.environ:
-            del os.environ[_TRACE_VARIABLE]
+        _trace_variable.set(self.meta.get("traceId"))
 
     def encode_result(self, result: Any, logs: Logs) -> bytes:
         """The RESULT frame of what the handler returned."""

@@ -8,6 +8,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from bench.load import Call
 from bench.report import quantile
@@ -29,6 +30,7 @@ def draw(calls: list[Call], loads: Loads, target: Path) -> None:
             bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
         left.plot(range(1, len(ordered) + 1), [one.milliseconds for one in ordered], "k.", label="seen by the caller")
         left.set(title="Cold starts through the Deployment, fastest to slowest", xlabel="run", ylabel="ms")
+        left.xaxis.set_major_locator(MaxNLocator(integer=True))
         left.legend(fontsize=8, loc="upper left")
         left.margins(y=0.35)
     names = sorted({name for name, _ in loads})
@@ -40,6 +42,8 @@ def draw(calls: list[Call], loads: Loads, target: Path) -> None:
         right.bar_label(bars, [f"{height:,.0f}" for height in heights], fontsize=7, rotation=90, padding=3)
     right.set(title="Warm requests per second", xlabel="connections", ylabel="requests/s", yscale="log")
     right.set_xticks([place + 0.4 - width / 2 for place in range(len(CONNECTIONS))], [str(at) for at in CONNECTIONS])
+    right.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    right.yaxis.set_minor_formatter(NullFormatter())
     right.margins(y=0.3)
     if names:
         right.legend(fontsize=8, loc="upper left")

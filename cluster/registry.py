@@ -23,7 +23,7 @@ class Registry:
             return True
         if not self._answering:
             return False
-        with step(f"pulling {image}", "the image registry"):
+        with step(f"asking for {image}", "the image registry"):
             self._answering = succeeds_quickly(
                 [self._engine.client, "pull", image],
                 log=self._log,

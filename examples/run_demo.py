@@ -149,13 +149,13 @@ Lambent is up. Call it again whenever you like:
 
   curl -d '{{"name": "you"}}' {endpoint}{PATH}
   curl -H 'Host: hello.default' {endpoint}/
-  aws lambda invoke --endpoint-url {endpoint} --function-name hello --cli-binary-format raw-in-base64-out --payload '{{}}' /dev/stdout
+  aws lambda invoke --no-sign-request --region us-east-1 --endpoint-url {endpoint} --function-name hello --cli-binary-format raw-in-base64-out --payload '{{}}' /dev/stdout
 
 Look around with kubectl, and apply more from examples/:
 
   export KUBECONFIG={CLUSTER}/kubeconfig PATH={CLUSTER}/bin:$PATH
   kubectl get functions
-  kubectl apply -f examples/identicon/function.yaml
+  kubectl apply -f examples/identicon/
 
 Take all of it down:
 

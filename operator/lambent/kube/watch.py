@@ -66,8 +66,8 @@ class WatchSettings:
     """The server ends a watch after half to all of this; it goes on where it was."""
     idle_seconds: float = 90.0
     """Nothing in this time, not even a bookmark (one a minute), means that the connection is dead."""
-    backoff: Backoff = field(default_factory=Backoff)
-    """Between tries while the server does not answer."""
+    backoff: Backoff = field(default_factory=lambda: Backoff(longest_seconds=2.0))
+    """Between tries while the server does not answer: whoever watches answers callers by what it saw last, so it may not lag for long."""
 
 
 def decode_line(line: bytes, keep: Callable[[Json], Kept], request: str) -> tuple[str, Change[Kept] | None]:

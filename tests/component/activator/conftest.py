@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 
 import lambent
 import lambent_shim
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
 HANDLERS = '''
@@ -44,15 +44,6 @@ def act(event, context):
         return "x" * event["size"]
     return {"pod": os.environ["POD"]}
 '''
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """What the condition gives once it gives something true."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
-    return value
 
 
 def function(name: str = "hello", handler: str = "app.hello", **spec: Any) -> dict[str, Any]:
@@ -174,7 +165,7 @@ class Loopback:
         self._shims.append(shim)
         if ready:
             for activator, count in zip(activators, before, strict=True):
-                wait_until(lambda activator=activator, count=count: activator.initialized(count + 1))
+                wait_for(lambda activator=activator, count=count: activator.initialized(count + 1), "the pod to be initialised", 20, 0.005)
         return shim
 
     def end(self) -> None:

@@ -19,7 +19,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.component.activator.conftest import ActivatorProcess, Loopback, function, wait_until
+from tests.component.activator.conftest import ActivatorProcess, Loopback, function
+from tests.support.waiting import wait_for
 
 ECHO = function("echo", "app.echo")
 ACT = function("act", "app.act", timeoutSeconds=20)
@@ -110,7 +111,7 @@ def test_more_than_an_activator_reads_ahead_is_answered_too(serving: ActivatorPr
         client.sendall(invoke("act", {"mark": str(mark), "wait_for": str(go)}))
         sending = threading.Thread(target=client.sendall, args=(invoke("echo", text) * count,))
         sending.start()
-        wait_until(mark.exists)
+        wait_for(mark.exists, "the handler to begin", 20, 0.005)
         go.touch()
 
         first, *others = answers(client, 1 + count)
@@ -123,7 +124,7 @@ def test_a_client_that_leaves_takes_back_what_has_not_begun(serving: ActivatorPr
     mark, go = tmp_path / "marks", tmp_path / "go"
     with connect(serving) as busy:
         busy.sendall(invoke("act", {"mark": str(mark), "wait_for": str(go)}))
-        wait_until(mark.exists)
+        wait_for(mark.exists, "the handler to begin", 20, 0.005)
         with connect(serving) as leaving:
             leaving.sendall(invoke("act", {"mark": str(mark)}) * 3)
         with connect(serving) as last:
@@ -307,7 +308,7 @@ def test_an_activator_that_is_stopped_answers_and_closes(loopback: Loopback, tmp
     assert answers(idle, 1)[0][0] == 200
     with connect(activator) as busy:
         busy.sendall(invoke("act", {"mark": str(mark), "wait_for": str(go)}))
-        wait_until(mark.exists)
+        wait_for(mark.exists, "the handler to begin", 20, 0.005)
         activator.process.terminate()
         assert rest(idle) == b""
         go.touch()

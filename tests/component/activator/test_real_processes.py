@@ -19,7 +19,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.component.activator.conftest import HANDLERS, ActivatorProcess, Loopback, function, wait_until
+from tests.component.activator.conftest import HANDLERS, ActivatorProcess, Loopback, function
+from tests.support.waiting import wait_for
 
 ACT = function("act", "app.act", timeoutSeconds=20)
 
@@ -106,7 +107,7 @@ def test_boto3_raises_throttling_where_the_queue_is_full(loopback: Loopback) -> 
     activator = loopback.activator(ACT, limits={"queue_count": 1, "queue_seconds": 20})
     first = threading.Thread(target=lambda: call(activator, "POST", "/2015-03-31/functions/act/invocations", b"{}"), daemon=True)
     first.start()
-    wait_until(lambda: any("start" in line for line in activator.said))
+    wait_for(lambda: any("start" in line for line in activator.said), "a start to be asked for", 20, 0.005)
     service = client(activator)
 
     with pytest.raises(service.exceptions.TooManyRequestsException) as raised:
@@ -214,7 +215,7 @@ def test_fifty_at_once_are_all_served_by_twenty_pods(loopback: Loopback) -> None
     activator = loopback.activator(body)
     with ThreadPoolExecutor(50) as pool:
         answers = [pool.submit(invoke, activator, "act", {"sleep": 0.1}) for _ in range(50)]
-        wait_until(lambda: any(line.get("replicas") == 20 for line in activator.said))
+        wait_for(lambda: any(line.get("replicas") == 20 for line in activator.said), "twenty pods to be asked for", 20, 0.005)
         for _ in range(5):
             loopback.shim(body, activator, ready=False)
         served = [answer.result(60) for answer in answers]
@@ -247,7 +248,7 @@ def test_a_killed_pod_fails_what_it_ran_once_and_frees_those_that_wait(loopback:
         running = pool.submit(
             call, activator, "POST", "/2015-03-31/functions/act/invocations", json.dumps({"mark": str(mark), "sleep": 30}).encode()
         )
-        wait_until(mark.exists)
+        wait_for(mark.exists, "the handler to begin", 20, 0.005)
         waiting = pool.submit(invoke, activator, "act", {"mark": str(mark)})
         shim.kill()
         status, headers, body = running.result(20)
@@ -265,7 +266,7 @@ def test_a_drained_pod_finishes_what_it_runs_and_takes_no_more(loopback: Loopbac
     old = loopback.shim(ACT, activator)
     with ThreadPoolExecutor(2) as pool:
         running = pool.submit(invoke, activator, "act", {"mark": str(mark), "wait_for": str(go)})
-        wait_until(mark.exists)
+        wait_for(mark.exists, "the handler to begin", 20, 0.005)
         old.process.terminate()
         new = loopback.shim(ACT, activator)
         assert invoke(activator, "act", {})["Payload"] == {"pod": new.pod}
@@ -280,7 +281,7 @@ def test_a_client_that_goes_away_gives_its_place_to_the_next(loopback: Loopback,
     loopback.shim(ACT, activator)
     with ThreadPoolExecutor(2) as pool:
         running = pool.submit(invoke, activator, "act", {"mark": str(mark), "wait_for": str(go)})
-        wait_until(mark.exists)
+        wait_for(mark.exists, "the handler to begin", 20, 0.005)
         body = json.dumps({"mark": str(mark)}).encode()
         head = f"POST /2015-03-31/functions/act/invocations HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         with socket.create_connection(("127.0.0.1", activator.http), timeout=10) as gone:
@@ -299,9 +300,9 @@ def test_an_activator_that_is_stopped_answers_what_it_has_taken(loopback: Loopba
     loopback.shim(ACT, activator)
     with ThreadPoolExecutor(2) as pool:
         running = pool.submit(invoke, activator, "act", {"mark": str(mark), "wait_for": str(go)})
-        wait_until(mark.exists)
+        wait_for(mark.exists, "the handler to begin", 20, 0.005)
         waiting = pool.submit(invoke, activator, "act", {})
-        wait_until(lambda: any("start" in line for line in activator.said))
+        wait_for(lambda: any("start" in line for line in activator.said), "a start to be asked for", 20, 0.005)
         activator.process.terminate()
         go.touch()
         assert running.result(20)["Payload"]["pod"] == "pod-1"
@@ -328,6 +329,6 @@ def test_shims_hear_of_a_new_activator_from_the_ones_they_know(loopback: Loopbac
     loopback.shim(hello, first)
     second = loopback.activator(hello, identity="b")
     first.tell({"peers": [f"127.0.0.1:{first.links}", f"127.0.0.1:{second.links}"]})
-    wait_until(lambda: second.initialized(1))
+    wait_for(lambda: second.initialized(1), "the second activator to know the pod", 20, 0.005)
 
     assert invoke(second, "hello", {"name": "b"})["Payload"]["hello"] == "b"

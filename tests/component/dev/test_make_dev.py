@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.dev_process import GOOD, ROOT, Dev, is_gone, wait_until, write
+from tests.support.dev_process import GOOD, ROOT, Dev, is_gone, write
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_a_changed_function_is_served_without_losing_a_request(dev: Dev, tmp_pat
     asking = threading.Thread(target=ask)
     asking.start()
     write(tmp_path, GOOD.replace("WORD", "two"))
-    wait_until(lambda: any(answer["said"] == "two" for _, answer in answers))
+    wait_for(lambda: any(answer["said"] == "two" for _, answer in answers), "the changed code to answer", 30, 0.02)
     stop.set()
     asking.join()
 
@@ -72,7 +73,7 @@ def test_an_idle_function_has_no_process_and_comes_back(tmp_path: Path) -> None:
     dev = Dev(tmp_path)
     first = dev.invoke({})[1]["pid"]
     dev.wait_for("hello: idle, no process is left")
-    wait_until(lambda: is_gone(first))
+    wait_for(lambda: is_gone(first), "the first process to end", 30, 0.02)
 
     assert dev.invoke({})[1]["said"] == "one"
     assert dev.end() == 0
@@ -89,7 +90,7 @@ def test_the_end_leaves_no_process_behind(dev: Dev) -> None:
     worker = dev.invoke({})[1]["pid"]
 
     assert dev.end() == 0
-    wait_until(lambda: is_gone(worker))
+    wait_for(lambda: is_gone(worker), "the worker to end", 30, 0.02)
 
 
 def test_a_missing_folder_is_said_at_once() -> None:

@@ -7,10 +7,10 @@ the process that leads, since kopf costs memory that a standby need not spend.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,7 +57,9 @@ async def run_watches(add: Add, login: Callable[[], kopf.ConnectionInfo | None])
     """
     loop = asyncio.get_running_loop()
     stop = threading.Event()
-    ended: asyncio.Future[None] = loop.create_future()
+    ended: Future[None] = Future()
+    # From here on it cannot be cancelled: it is the thread's to set.
+    ended.set_running_or_notify_cancel()
 
     def add_from_thread(key: Key, delay: float) -> None:
         loop.call_soon_threadsafe(add, key, delay)
@@ -66,42 +68,25 @@ async def run_watches(add: Add, login: Callable[[], kopf.ConnectionInfo | None])
     quiet_logs()
     # A daemon: kopf was once seen not to end when it was told to, and whatever waits for a thread (a pool, the interpreter) would have
     # waited for it until somebody killed the process.
-    threading.Thread(target=_tell_end, args=(_run_kopf, registry, stop, loop, ended), name="kopf", daemon=True).start()
+    threading.Thread(target=_run_and_tell, args=(registry, stop, ended), name="kopf", daemon=True).start()
+    running = asyncio.wrap_future(ended)
     try:
-        await asyncio.shield(ended)
+        await asyncio.shield(running)
     finally:
         stop.set()
-        await asyncio.wait([ended], timeout=STOP_SECONDS)
-        if not ended.done():
+        await asyncio.wait([running], timeout=STOP_SECONDS)
+        if not running.done():
             logger.warning("kopf has not ended within %g s; it is left behind", STOP_SECONDS)
-        elif not ended.cancelled():
-            ended.exception()  # told to whoever awaited it, or of no use to somebody who was cancelled
+            running.cancel()
 
 
-def _tell_end(
-    run: Callable[[kopf.OperatorRegistry, threading.Event], None],
-    registry: kopf.OperatorRegistry,
-    stop: threading.Event,
-    loop: asyncio.AbstractEventLoop,
-    ended: asyncio.Future[None],
-) -> None:
-    """Run it, and set `ended`, which belongs to another thread's loop, to what came of it."""
-    problem: BaseException | None = None
+def _run_and_tell(registry: kopf.OperatorRegistry, stop: threading.Event, ended: Future[None]) -> None:
     try:
-        run(registry, stop)
+        _run_kopf(registry, stop)
     except BaseException as error:  # noqa: BLE001 - raised where `ended` is awaited
-        problem = error
-
-    def tell() -> None:
-        if ended.done():
-            return
-        if problem is None:
-            ended.set_result(None)
-        else:
-            ended.set_exception(problem)
-
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        loop.call_soon_threadsafe(tell)
+        ended.set_exception(error)
+    else:
+        ended.set_result(None)
 
 
 def _run_kopf(registry: kopf.OperatorRegistry, stop: threading.Event) -> None:

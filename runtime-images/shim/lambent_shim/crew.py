@@ -89,9 +89,7 @@ class Crew:
 
     def staff(self, waiting: int) -> None:
         """Fork the workers that are missing, `waiting` invocations having none."""
-        if self._closing or len(self.idle) + len(self.busy) + len(self._starting) >= self._slots:
-            return
-        if not self.lineage.fertile:
+        if self._closing or not self.lineage.fertile:
             return
         missing = count_missing(
             slots=self._slots,

@@ -131,8 +131,7 @@ class Links:
             return
         link.invocations[identifier] = invocation
         if flags & wire.LAST:
-            invocation.whole = True
-            self.runner.begin(invocation)
+            self._begin(invocation)
 
     def link_body(self, link: Link, flags: int, identifier: int, chunk: bytes) -> None:
         """BODY of an invocation that was taken; of another it is nothing (bounced, refused or cancelled meanwhile)."""
@@ -144,8 +143,7 @@ class Links:
         if invocation.size > MAX_EVENT_BYTES:
             self.runner.refuse_too_large(invocation, MAX_EVENT_BYTES)
         elif flags & wire.LAST:
-            invocation.whole = True
-            self.runner.begin(invocation)
+            self._begin(invocation)
 
     def link_cancel(self, link: Link, identifier: int) -> None:
         """CANCEL: forget it if its handler has not started, else let it run and answer with nothing."""
@@ -169,6 +167,10 @@ class Links:
         """The activator has read DRAINING, and all it had sent before has arrived."""
         self.drained.add(link)
         self.on_change()
+
+    def _begin(self, invocation: Invocation) -> None:
+        invocation.whole = True
+        self.runner.begin(invocation)
 
     def _forget(self, invocation: Invocation) -> None:
         """Whoever still listens learns that its slot is free."""

@@ -32,7 +32,6 @@ class Slots(Generic[Link]):
         self.total = total
         self._running = 0
         self._reserved: dict[Link, int] = {}
-        self._free = total
         self._queue: deque[Link] = deque()
         self._draining = False
 
@@ -49,7 +48,7 @@ class Slots(Generic[Link]):
     @property
     def free(self) -> int:
         """Slots that any INVOKE may take."""
-        return self._free
+        return self.total - self._running - self.reserved
 
     @property
     def waiting(self) -> tuple[Link, ...]:
@@ -62,17 +61,15 @@ class Slots(Generic[Link]):
             return False
         if link in self._reserved:
             self._unreserve(link, 1)
-        elif self._free <= 0:
+        elif self.free <= 0:
             self._enqueue(link)
             return False
         self._running += 1
-        self._free -= 1
         return True
 
     def finish(self, link: Link | None, *, wants_more: bool) -> Finish[Link]:
         """An invocation has ended. `link` is None when its link is gone; `wants_more` is its INVOKE's flag WAITING."""
         self._running -= 1
-        self._free += 1
         if self._draining:
             return _GONE
         if not self._queue:
@@ -96,7 +93,7 @@ class Slots(Generic[Link]):
 
     def close(self, link: Link) -> list[Link]:
         """The link is gone, with its place and its reservations: the links to grant one slot each."""
-        self._free += self._reserved.pop(link, 0)
+        self._reserved.pop(link, None)
         if link in self._queue:
             self._queue.remove(link)
         return self._grant_free()
@@ -105,12 +102,11 @@ class Slots(Generic[Link]):
         """Take nothing more; what runs still holds its slot."""
         self._draining = True
         self._queue.clear()
-        self._free += self.reserved
         self._reserved.clear()
 
     def _grant_free(self) -> list[Link]:
         granted: list[Link] = []
-        while self._queue and self._free > 0:
+        while self._queue and self.free > 0:
             first = self._queue.popleft()
             self._reserve(first)
             granted.append(first)
@@ -122,11 +118,8 @@ class Slots(Generic[Link]):
 
     def _reserve(self, link: Link) -> None:
         self._reserved[link] = self._reserved.get(link, 0) + 1
-        self._free -= 1
 
     def _unreserve(self, link: Link, count: int) -> None:
-        had = self._reserved.pop(link, 0)
-        left = max(0, had - count)
-        if left:
+        left = self._reserved.pop(link, 0) - count
+        if left > 0:
             self._reserved[link] = left
-        self._free += had - left

@@ -9,6 +9,7 @@ from typing import Any
 
 from lambent.activator.front.connection import Connection
 from lambent.activator.front.limits import FrontLimits
+from lambent.activator.front.message import Refusal
 from lambent.activator.front.ports import Respond
 from lambent.activator.front.server import Front
 from lambent.activator.http import HttpRequest, HttpResponse
@@ -122,9 +123,9 @@ class ScriptedGateway:
         respond(self.answer(request))
         return None
 
-    def refuse(self, request: HttpRequest | None, status: int, message: str) -> HttpResponse:
-        self.refusals.append((status, message))
-        return HttpResponse(status, [("retry-after", "1")] if status == 503 else [], message.encode())
+    def refuse(self, refusal: Refusal, client: str) -> HttpResponse:
+        self.refusals.append((refusal.status, refusal.message))
+        return HttpResponse(refusal.status, [("retry-after", "1")] if refusal.status == 503 else [], refusal.message.encode())
 
 
 def build_front(gateway: ScriptedGateway | None = None, **limits: Any) -> Front:

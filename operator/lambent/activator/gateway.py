@@ -15,6 +15,7 @@ from lambent.activator.api import invoke
 from lambent.activator.doors.api import ApiDoor
 from lambent.activator.doors.pending import Invoker
 from lambent.activator.doors.web import WebDoor
+from lambent.activator.front.message import Refusal
 from lambent.activator.front.ports import Respond, Ticket
 from lambent.activator.http import HttpRequest, HttpResponse
 from lambent.activator.identity import Identities
@@ -69,11 +70,12 @@ class Gateway:
         respond(web_error(404, "Not Found", CALLER_NOT_FOUND, request_id))
         return None
 
-    def refuse(self, request: HttpRequest | None, status: int, message: str) -> HttpResponse:
-        """The answer to what the front did not take; `request` is set where its head was understood."""
+    def refuse(self, refusal: Refusal, client: str) -> HttpResponse:
+        """The answer to what the front did not take."""
+        request, status, message = refusal.request, refusal.status, refusal.message
         request_id = self._identities.request_id()
         text, reason = _REFUSALS.get(status) or (HTTPStatus(status).phrase, CALLER_BAD_REQUEST)
-        self._record.refused(request, request_id, reason, message)
+        self._record.refused(request, request_id, reason, f"answered {status}: {message}", client)
         retry_after_seconds = 1 if status == 503 else None
         if request is None or not request.path.startswith(invoke.PREFIX):
             return web_error(status, text, reason, request_id, retry_after_seconds)

@@ -52,10 +52,10 @@ class Record:
         else:
             metrics.succeeded(function, answer.total_seconds, answer.queue_seconds)
 
-    def refused(self, request: HttpRequest | None, request_id: str, reason: Reason, message: str) -> None:
-        """A request that reached no function; None: it was no HTTP."""
+    def refused(self, request: HttpRequest | None, request_id: str, reason: Reason, message: str, client: str = "") -> None:
+        """A request that reached no function; None: it was no HTTP, of `client`."""
         self._metrics.request_refused(reason.code)
-        fields = {"requestId": request_id, "side": reason.side.value, "reason": reason.code}
+        fields = {"requestId": request_id, "side": reason.side.value, "reason": reason.code, "client": client}
         if request is not None:
             fields |= {"method": request.method, "client": request.client}
         _log.info("request refused: %s", message, extra=fields)

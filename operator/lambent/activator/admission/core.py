@@ -129,10 +129,6 @@ class Admission:
             self._active.pop(queue.key, None)
         return out
 
-    def in_flight(self, number: int, identifier: int) -> Invocation | None:
-        """The invocation a link's id stands for."""
-        return self._links[number].in_flight.get(identifier)
-
     # Time
 
     def tick(self, now: float) -> list[Action]:

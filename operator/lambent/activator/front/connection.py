@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
             ticket = self._server.gateway.handle(request, respond)
         except Exception:  # noqa: BLE001 - whatever it was, the client is told that it was us
             _log.exception("error while handling %s %s", request.method, request.path)
-            respond(self._server.refused(Refusal(500, "internal error", request), self._client))
+            respond(self._server.gateway.refuse(Refusal(500, "internal error", request), self._client))
             return
         if self._awaits(manner):
             self._ticket = ticket
@@ -243,7 +243,7 @@ class Connection(asyncio.Protocol):
             head = encode_head(response, date, keep_alive=keep_alive, http_1_0=http_1_0)
         except ValueError:
             _log.exception("an answer that cannot be written")
-            response = self._server.refused(Refusal(500, "an answer that cannot be written"), self._client)
+            response = self._server.gateway.refuse(Refusal(500, "an answer that cannot be written"), self._client)
             head = encode_head(response, date, keep_alive=keep_alive, http_1_0=http_1_0)
         body = body_to_send(response, head_only=head_only)
         if len(body) < _JOIN_BYTES:
@@ -262,7 +262,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         head_only = refusal.request is not None and refusal.request.method == "HEAD"
-        self._write(self._server.refused(refusal, self._client), keep_alive=False, head_only=head_only)
+        self._write(self._server.gateway.refuse(refusal, self._client), keep_alive=False, head_only=head_only)
         self._end()
 
     def _end(self) -> None:

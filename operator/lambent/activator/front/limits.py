@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lambent.activator.api.invoke import MAX_PAYLOAD_BYTES
+
 SLICE_BYTES = 16 * 1024
 """As much is parsed at once: bounds how many requests can come out of one read."""
 BACKLOG_BYTES = 64 * 1024
@@ -24,7 +26,7 @@ class FrontLimits:
     """Request line and headers together; longer ones are answered 431."""
     headers: int = 256
     """Lines; more are answered 431."""
-    body_bytes: int = 6_291_456
+    body_bytes: int = MAX_PAYLOAD_BYTES
     """Lambda's largest payload; longer ones are answered 413."""
     receiving_bytes: int = 96 * 1024 * 1024
     """Requests that are not complete yet or wait behind another of their connection; whoever goes over it is answered 503.

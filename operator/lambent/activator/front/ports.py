@@ -26,8 +26,8 @@ class Gateway(Protocol):
     def handle(self, request: HttpRequest, respond: Respond) -> Ticket | None:
         """Answer by `respond`, before returning (then None is returned) or later."""
 
-    def refuse(self, request: HttpRequest | None, status: int, message: str) -> HttpResponse:
-        """The answer to what was not taken: no HTTP, too large, too slow. `request` is set where its head was understood."""
+    def refuse(self, refusal: Refusal, client: str) -> HttpResponse:
+        """The answer to what was not taken of a client: no HTTP, too large, too slow."""
 
 
 class Client(Protocol):
@@ -74,6 +74,3 @@ class Server(Protocol):
 
     def caught_up(self, connection: Client) -> None:
         """It does no more."""
-
-    def refused(self, refusal: Refusal, client: str) -> HttpResponse:
-        """The answer to what was not taken."""

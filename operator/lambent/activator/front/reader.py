@@ -14,7 +14,7 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 from lambent.activator.front.encoding import is_authority, split_target
 from lambent.activator.front.limits import SLICE_BYTES, FrontLimits
 from lambent.activator.front.message import Budget, Manner, Phase, Refusal
-from lambent.activator.http import Headers, HttpRequest
+from lambent.activator.http import Headers, HttpRequest, join_headers
 
 
 class _RefusedError(Exception):
@@ -107,7 +107,6 @@ class RequestReader:
         self.phase = Phase.HEAD
         self._target = b""
         self._headers = []
-        self._lower = {}
         self._head_size = 0
         self._raw_size = 0
 
@@ -125,16 +124,11 @@ class RequestReader:
             self._refuse(431, f"the headers are over {limits.head_bytes} bytes or {limits.headers} lines")
         if self.phase is Phase.BODY:
             return
-        text = name.decode("latin-1")
-        content = value.decode("latin-1").strip(" \t")
-        self._headers.append((text, content))
-        key = text.lower()
-        lower = self._lower
-        lower[key] = f"{lower[key]},{content}" if key in lower else content
+        self._headers.append((name.decode("latin-1"), value.decode("latin-1").strip(" \t")))
 
     def on_headers_complete(self) -> None:
         """The head is there: all that can be refused by it alone is refused now."""
-        lower = self._lower
+        self._lower = lower = join_headers(self._headers)
         parser = self._parser
         target = split_target(self._target)
         version = "HTTP/" + parser.get_http_version()

@@ -10,9 +10,8 @@ from email.utils import formatdate
 
 from lambent.activator.front.connection import Connection
 from lambent.activator.front.limits import FrontLimits
-from lambent.activator.front.message import Budget, Refusal
+from lambent.activator.front.message import Budget
 from lambent.activator.front.ports import Client, Gateway
-from lambent.activator.http import HttpResponse
 
 BACKLOG = 1024
 TICK_SECONDS = 0.5
@@ -141,11 +140,6 @@ class Front:
     def caught_up(self, connection: Client) -> None:
         """It does no more."""
         self._behind.pop(connection, None)
-
-    def refused(self, refusal: Refusal, client: str) -> HttpResponse:
-        """The answer to what was not taken."""
-        _log.info("refused a request of %s: %s", client, refusal.message, extra={"status": refusal.status})
-        return self.gateway.refuse(refusal.request, refusal.status, refusal.message)
 
 
 def allow_files(wanted: int) -> None:

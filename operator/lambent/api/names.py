@@ -50,6 +50,11 @@ def candidate_pod(function: str, revision: str) -> str:
     return _with_suffix(function, f"-candidate-{revision}")
 
 
+def pool(runtime: str) -> str:
+    """The Deployment, and the NetworkPolicy, of a runtime's pool in a namespace. Without dots, as pods' host names have none."""
+    return fit(f"lambent-pool-{runtime.replace('.', '-')}")
+
+
 def function_host(function: str, namespace: str) -> str:
     """The host a Function answers under inside the cluster."""
     return f"{function}.{namespace}"

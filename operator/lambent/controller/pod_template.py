@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from lambent.api.function import LATEST, Function
+from lambent.api.function import Function
 from lambent.api.group import TOKEN_AUDIENCE
-from lambent.api.names import CONTAINER, code_config_map, function_arn
+from lambent.api.names import CONTAINER, code_config_map
 from lambent.api.pod import Volume
-from lambent.api.quantity import MIB, cpu_millis_from_memory, format_bytes
+from lambent.api.shim import build_resources, function_fields
 from lambent.controller.code_files import CodeFiles, code_volume_items
 from lambent.controller.labels import pod_labels
 from lambent.controller.options import Installation, RuntimeImage
@@ -22,8 +22,6 @@ STATUS_PORT: Final = 9001
 TASK_ROOT: Final = "/var/task"
 TOKEN_FOLDER: Final = "/var/run/secrets/lambent"  # noqa: S105 - a folder, not a secret
 USER_ID: Final = 65532
-SHIM_MEMORY_BYTES: Final = 128 * MIB
-"""The shim's own share, on top of the function's memory, in the container's limit."""
 TMP_SIZE: Final = "512Mi"
 DRAIN_SECONDS: Final = 15
 """Time beyond a running invocation's timeout in which a pod may end."""
@@ -68,34 +66,19 @@ def build_pod_template(
 
 def shim_configuration(function: Function, revision: str, installation: Installation) -> dict[str, Any]:
     """What the shim reads from LAMBENT_SHIM (docs/runtime-contract.md)."""
-    spec = function.spec
+    return function_fields(function, revision, installation.region) | dial_fields(installation)
+
+
+def dial_fields(installation: Installation) -> dict[str, Any]:
+    """The fields that are the same in every pod: whom to dial, and where things are."""
     # The dot at the end keeps the resolver from trying the pod's five search domains first, on the path of a cold start.
     host = f"{installation.links_service}.{installation.namespace}.svc.{installation.cluster_domain}."
     return {
-        "namespace": function.namespace,
-        "function": function.name,
-        "revision": revision,
-        "runtime": spec.runtime or "",
-        "handler": spec.handler,
-        "version": LATEST,
-        "timeoutSeconds": spec.timeout_seconds,
-        "memoryMiB": spec.memory_mib,
-        "concurrency": spec.concurrency,
         "activators": [f"{host}:{installation.links_port}"],
         "tokenFile": f"{TOKEN_FOLDER}/token",
         "taskRoot": TASK_ROOT,
-        "region": installation.region,
-        "arn": function_arn(function.name, function.namespace, installation.region),
-        "logging": _logging(function),
         "statusPort": STATUS_PORT,
     }
-
-
-def _logging(function: Function) -> dict[str, str]:
-    logging = function.spec.logging
-    if logging.format == "Text":
-        return {"format": "Text"}
-    return {"format": logging.format, "applicationLevel": logging.application_level, "systemLevel": logging.system_level}
 
 
 def _build_container(
@@ -108,7 +91,7 @@ def _build_container(
         "imagePullPolicy": runtime.pull_policy,
         "env": [*(variable.to_dict() for variable in function.spec.env), {"name": SHIM_ENVIRONMENT, "value": configuration}],
         "ports": [{"name": "status", "containerPort": STATUS_PORT, "protocol": "TCP"}],
-        "resources": build_resources(function, installation),
+        "resources": build_resources(function.spec, installation.cpu_request_percent),
         "volumeMounts": _build_mounts(function, code),
         "readinessProbe": _build_probe("/readyz", period=1, failures=1),
         "livenessProbe": _build_probe("/healthz", period=10, failures=3) | {"initialDelaySeconds": 10},
@@ -122,21 +105,6 @@ def _build_container(
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-
-
-def build_resources(function: Function, installation: Installation) -> dict[str, Any]:
-    """CPU as Lambda gives it for the memory, requested by the installation's share; memory with the shim's share as limit."""
-    spec = function.spec
-    cpu = max(1, cpu_millis_from_memory(spec.memory_bytes) * installation.cpu_request_percent // 100)
-    limits = {"memory": format_bytes(spec.memory_bytes + SHIM_MEMORY_BYTES)}
-    if spec.cpu_limit_millis is not None:
-        limits["cpu"] = _format_cpu(spec.cpu_limit_millis)
-        cpu = min(cpu, spec.cpu_limit_millis)
-    return {"requests": {"cpu": _format_cpu(cpu), "memory": format_bytes(spec.memory_bytes)}, "limits": limits}
-
-
-def _format_cpu(millis: int) -> str:
-    return str(millis // 1000) if millis % 1000 == 0 else f"{millis}m"
 
 
 def _build_probe(path: str, period: int, failures: int) -> dict[str, Any]:

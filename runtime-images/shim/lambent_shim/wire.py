@@ -29,6 +29,7 @@ RESULT_BODY: Final = 0x84
 BOUNCE: Final = 0x85
 GRANT: Final = 0x86
 DRAINING: Final = 0x87
+BECAME: Final = 0x88
 
 LAST: Final = 1
 TAIL: Final = 2
@@ -39,6 +40,7 @@ FUNCTION_ERROR: Final = 4
 _MESSAGE: Final = struct.Struct("<BBIH")
 _PART: Final = struct.Struct("<BBI")
 _COUNT: Final = struct.Struct("<BH")
+_BECOME: Final = struct.Struct("<BI")
 
 
 class FrameError(ValueError):
@@ -46,7 +48,7 @@ class FrameError(ValueError):
 
 
 def encode_control(kind: int, fields: Mapping[str, Any] | None = None) -> bytes:
-    """WELCOME, PEERS, HELLO, INIT with their object; WANT, DRAINING without."""
+    """WELCOME, PEERS, HELLO, INIT, BECAME with their object; WANT, DRAINING without."""
     head = bytes((kind,))
     return head if fields is None else head + json.dumps(fields, separators=(",", ":")).encode()
 
@@ -108,3 +110,28 @@ def decode_count(frame: bytes) -> int:
         return int(_COUNT.unpack_from(frame)[1])
     except struct.error:
         raise FrameError(f"count frame of {len(frame)} bytes is shorter than its head") from None
+
+
+def encode_become(head: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
+    """BECOME: `head` without its `files`, which are named here by path with their contents."""
+    listed = {**head, "files": [[path, len(content)] for path, content in files.items()]}
+    encoded = json.dumps(listed, separators=(",", ":")).encode()
+    return b"".join((_BECOME.pack(BECOME, len(encoded)), encoded, *files.values()))
+
+
+def decode_become(frame: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """(head, files by path) of a BECOME frame."""
+    try:
+        _, length = _BECOME.unpack_from(frame)
+        head = json.loads(frame[_BECOME.size : _BECOME.size + length])
+        listed = [(str(path), int(size)) for path, size in head["files"]]
+    except (struct.error, ValueError, TypeError, KeyError) as error:
+        raise FrameError(f"BECOME of {len(frame)} bytes has no head: {error!r}") from None
+    start = _BECOME.size + length
+    files = {}
+    for path, size in listed:
+        files[path] = frame[start : start + size]
+        start += size
+    if start != len(frame) or any(size < 0 for _, size in listed):
+        raise FrameError(f"BECOME of {len(frame)} bytes names files of {start} bytes in all")
+    return head, files

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 import lambent_runtime.frames
 import lambent_shim.frames
 import lambent_shim.wire
-from lambent.api import link, reasons
-from lambent.controller import pod_template
+from lambent.api import link, reasons, shim
 from lambent_shim import failures, memory
 
 
@@ -60,4 +59,4 @@ def test_every_reason_the_shim_gives_is_in_the_table() -> None:
 
 
 def test_the_containers_limit_leaves_the_shim_its_share() -> None:
-    assert memory.SHIM_SHARE_MIB << 20 == pod_template.SHIM_MEMORY_BYTES
+    assert memory.SHIM_SHARE_MIB << 20 == shim.SHIM_MEMORY_BYTES

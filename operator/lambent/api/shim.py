@@ -1,0 +1,56 @@
+"""What a shim is told of its function, in LAMBENT_SHIM or by BECOME, and what its container is given. Pure.
+
+Fields and meaning: docs/runtime-contract.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lambent.api.function import LATEST, Function, FunctionSpec
+from lambent.api.names import function_arn
+from lambent.api.quantity import MIB, cpu_millis_from_memory, format_bytes
+
+SHIM_MEMORY_BYTES: Final = 128 * MIB
+"""The shim's own share, on top of the function's memory, in the container's limit."""
+
+
+def function_fields(function: Function, revision: str, region: str) -> dict[str, Any]:
+    """The fields that make a shim this function's."""
+    spec = function.spec
+    return {
+        "namespace": function.namespace,
+        "function": function.name,
+        "revision": revision,
+        "runtime": spec.runtime or "",
+        "handler": spec.handler,
+        "version": LATEST,
+        "timeoutSeconds": spec.timeout_seconds,
+        "memoryMiB": spec.memory_mib,
+        "concurrency": spec.concurrency,
+        "region": region,
+        "arn": function_arn(function.name, function.namespace, region),
+        "logging": _logging(spec),
+    }
+
+
+def _logging(spec: FunctionSpec) -> dict[str, str]:
+    logging = spec.logging
+    if logging.format == "Text":
+        return {"format": "Text"}
+    return {"format": logging.format, "applicationLevel": logging.application_level, "systemLevel": logging.system_level}
+
+
+def build_resources(spec: FunctionSpec, cpu_request_percent: int) -> dict[str, Any]:
+    """CPU as Lambda gives it for the memory, requested by the installation's share; memory with the shim's share as limit."""
+    cpu = max(1, cpu_millis_from_memory(spec.memory_bytes) * cpu_request_percent // 100)
+    limits = {"memory": format_bytes(spec.memory_bytes + SHIM_MEMORY_BYTES)}
+    if spec.cpu_limit_millis is not None:
+        limits["cpu"] = format_cpu(spec.cpu_limit_millis)
+        cpu = min(cpu, spec.cpu_limit_millis)
+    return {"requests": {"cpu": format_cpu(cpu), "memory": format_bytes(spec.memory_bytes)}, "limits": limits}
+
+
+def format_cpu(millis: int) -> str:
+    """As the API server writes it: `2`, `500m`."""
+    return str(millis // 1000) if millis % 1000 == 0 else f"{millis}m"

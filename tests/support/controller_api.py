@@ -33,11 +33,15 @@ class ControllerApi:
         self._called("GET", path)
         return copy.deepcopy(self._found(path))
 
-    async def list(self, path: str, *, label_selector: str = "", limit: int = 0) -> Json:
+    async def list(self, path: str, *, label_selector: str = "", limit: int = 0, continue_token: str = "") -> Json:
         self._called("LIST", path)
         key, _, value = label_selector.partition("=")
         inside = [body for name, body in self.objects.items() if name.rpartition("/")[0] == path]
-        return {"items": [copy.deepcopy(body) for body in inside if (body["metadata"].get("labels") or {}).get(key) == value]}
+        found = [body for body in inside if not key or (body["metadata"].get("labels") or {}).get(key) == value]
+        first = int(continue_token or 0)
+        page = found[first : first + limit] if limit else found
+        left = {"continue": str(first + limit)} if limit and first + limit < len(found) else {}
+        return {"metadata": left, "items": [copy.deepcopy(body) for body in page]}
 
     async def create(self, path: str, body: Json, *, field_manager: str = "") -> Json:
         self._called("POST", path)

@@ -25,12 +25,12 @@ labels:
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
-{{/* One JSON object: runtime name to {image, pullPolicy}. A custom resource's `runtime` is looked up in it. */}}
+{{/* One JSON object: runtime name to {image, pullPolicy, preload}. A custom resource's `runtime` is looked up in it. */}}
 {{- define "lambent.runtimes" -}}
 {{- $runtimes := dict -}}
 {{- range $name, $runtime := .Values.runtimes -}}
 {{- $tag := $runtime.tag | default $.Chart.AppVersion -}}
-{{- $_ := set $runtimes $name (dict "image" (printf "%s:%s" $runtime.image $tag) "pullPolicy" ($runtime.pullPolicy | default "IfNotPresent")) -}}
+{{- $_ := set $runtimes $name (dict "image" (printf "%s:%s" $runtime.image $tag) "pullPolicy" ($runtime.pullPolicy | default "IfNotPresent") "preload" ($runtime.preload | default list)) -}}
 {{- end -}}
 {{ $runtimes | toJson }}
 {{- end }}

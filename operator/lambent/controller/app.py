@@ -15,9 +15,13 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
 
+from lambent.api.function import Function
 from lambent.api.group import API_VERSION, FUNCTIONS, TRIGGERS
+from lambent.api.quantity import MIB
 from lambent.controller.execution import Executor
-from lambent.controller.options import Installation, RuntimeImage
+from lambent.controller.options import Installation, Pools, RuntimeImage
+from lambent.controller.pool_index import Pool, PoolIndex, pool_of
+from lambent.controller.pool_reconcile import PoolReconciler
 from lambent.controller.reconcile import FunctionReconciler
 from lambent.controller.trigger_index import Name, TriggerIndex
 from lambent.controller.trigger_reconcile import TriggerReconciler
@@ -37,6 +41,9 @@ logger: Final = logging.getLogger(__name__)
 COMPONENT: Final = "lambent-controller"
 FUNCTION: Final = "Function"
 TRIGGER: Final = "Trigger"
+POOL: Final = "Pool"
+UNUSED_POOL_SECONDS: Final = 30.0
+"""A pool outlives its last Function by this: who deletes a Function often applies it again."""
 RESYNC_SECONDS: Final = 1800.0
 """Each Function and Trigger is looked at again after this to one and a half times this, should an event have been missed."""
 DEFINITIONS_SECONDS: Final = 2.0
@@ -82,7 +89,15 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
     events = EventRecorder(client, COMPONENT, settings.pod_name)
     executor = Executor(client, events, metrics)
     index = TriggerIndex()
-    functions = FunctionReconciler(client, executor, build_installation(settings), _now)
+    installation = build_installation(settings)
+    pool_index = PoolIndex()
+    pools = PoolReconciler(client, executor, installation, pool_index)
+
+    def note_function(namespace: str, name: str, function: Function | None) -> None:
+        for pool in pool_index.note((namespace, name), pool_of(function, installation) if function is not None else None):
+            workers.add(Key(POOL, *pool), 0.0 if pool_index.is_used(pool) else UNUSED_POOL_SECONDS)
+
+    functions = FunctionReconciler(client, executor, installation, _now, note_function)
 
     def requeue_trigger(name: Name) -> None:
         workers.add(Key(TRIGGER, *name))
@@ -95,6 +110,9 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
             return None
         if key.kind == TRIGGER:
             return _resync_seconds() if await triggers.reconcile(key.namespace, key.name) else None
+        if key.kind == POOL:
+            again = await pools.reconcile(Pool(key.namespace, key.name))
+            return again if again is not None or not pool_index.is_used(Pool(key.namespace, key.name)) else _resync_seconds()
         existed = functions.knows(key.namespace, key.name)
         again = await functions.reconcile(key.namespace, key.name)
         if existed != functions.knows(key.namespace, key.name):
@@ -154,9 +172,15 @@ def build_installation(settings: ControllerSettings) -> Installation:
         activator_service=settings.activator_service,
         links_service=settings.links_service,
         links_port=settings.links_port,
-        runtimes={name: RuntimeImage(image, policy) for name, (image, policy) in settings.runtime_images().items()},
+        runtimes={name: RuntimeImage(*runtime) for name, runtime in settings.runtime_images().items()},
         image_pull_policy=settings.image_pull_policy,
         cpu_request_percent=settings.cpu_request_percent,
+        pools=Pools(
+            size=settings.pool_size,
+            max_memory_bytes=settings.pool_max_memory_mib * MIB,
+            cpu_request_millis=settings.pool_cpu_request_millis,
+            memory_request_bytes=settings.pool_memory_request_mib * MIB,
+        ),
     )
 
 

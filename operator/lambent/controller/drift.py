@@ -79,7 +79,7 @@ def build_repair(built: Manifest, live: Manifest) -> list[dict[str, Any]]:
     for key, value in built["metadata"]["labels"].items():
         if (metadata.get("labels") or {}).get(key) != value:
             operations.append({"op": "add", "path": f"/metadata/labels/{_escape(key)}", "value": value})
-    if metadata.get("ownerReferences") != built["metadata"]["ownerReferences"]:
+    if (metadata.get("ownerReferences") or []) != built["metadata"]["ownerReferences"]:
         operations.append({"op": "add", "path": "/metadata/ownerReferences", "value": built["metadata"]["ownerReferences"]})
     for name in _OWNED_SPEC[built["kind"]]:
         wanted, found = built["spec"][name], (live.get("spec") or {}).get(name)

@@ -10,7 +10,9 @@ from lambent.api.group import API_VERSION, LABEL_FUNCTION, LABEL_REVISION, LABEL
 
 LABEL_CODE: Final = "lambent.dev/code"
 """On code ConfigMaps, and on pods that mount one: the digest of the code."""
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "lambent"
+"""On everything that the controller makes, and on nothing that Helm does."""
 
 
 def object_labels(function: Function) -> dict[str, str]:
@@ -20,7 +22,7 @@ def object_labels(function: Function) -> dict[str, str]:
         "app.kubernetes.io/name": function.name,
         "app.kubernetes.io/instance": function.name,
         "app.kubernetes.io/component": "function",
-        "app.kubernetes.io/managed-by": MANAGED_BY,
+        LABEL_MANAGED_BY: MANAGED_BY,
         "app.kubernetes.io/part-of": "lambent",
     }
 

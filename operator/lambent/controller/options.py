@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lambent.api.names import DEFAULT_CLUSTER_DOMAIN, DEFAULT_REGION
+from lambent.api.quantity import GIB, MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,20 @@ class RuntimeImage:
 
     image: str
     pull_policy: str = "IfNotPresent"
+    preload: tuple[str, ...] = ()
+    """Modules that a pool's pods import before they know their function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """The generic pods that wait for functions (docs/decisions/0007)."""
+
+    size: int = 2
+    """Pods that a pool is made with; the autoscaler sets their number from then on. 0: there are no pools."""
+    max_memory_bytes: int = GIB
+    """The largest memory of a function that may take a pool's pod."""
+    cpu_request_millis: int = 10
+    memory_request_bytes: int = 48 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +48,4 @@ class Installation:
     """For functions with their own image."""
     cpu_request_percent: int = 100
     """Share of Lambda's CPU for the memory that pods request; they may burst beyond it."""
+    pools: Pools = field(default_factory=Pools)

@@ -18,13 +18,13 @@ CLUSTER: Final[Mapping[tuple[str, str], Verbs]] = {
     ("lambent.dev", "triggers/status"): frozenset({"patch"}),
     # blockOwnerDeletion in an owner reference asks for this where OwnerReferencesPermissionEnforcement is on (OpenShift).
     ("lambent.dev", "functions/finalizers"): frozenset({"update"}),
-    # What belongs to a Function; it goes by its owner reference, so that only code and candidates are deleted one by one.
-    ("apps", "deployments"): frozenset({"get", "list", "watch", "create", "patch"}),
+    # What belongs to a Function; it goes by its owner reference, so that only code, candidates and pools are deleted one by one.
+    ("apps", "deployments"): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
     ("apps", "replicasets"): frozenset({"list"}),
     ("", "services"): frozenset({"get", "list", "watch", "create", "patch"}),
     ("", "configmaps"): frozenset({"get", "list", "watch", "create", "delete"}),
     ("", "pods"): frozenset({"list", "watch", "create", "delete"}),
-    ("networking.k8s.io", "networkpolicies"): frozenset({"get", "list", "watch", "create", "patch"}),
+    ("networking.k8s.io", "networkpolicies"): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
     ("", "events"): frozenset({"create", "patch"}),
 }
 

@@ -32,24 +32,11 @@ def build_pod_template(
 ) -> dict[str, Any]:
     """Labels and spec of a pod; `code` None where the image holds it."""
     spec = function.spec
-    pod: dict[str, Any] = {
-        "containers": [_build_container(function, revision, code, runtime, installation)],
-        "volumes": _build_volumes(function, code),
-        "automountServiceAccountToken": spec.service_account_name is not None,
-        "enableServiceLinks": False,
-        "restartPolicy": "Always",
-        "dnsPolicy": "ClusterFirst",
-        "schedulerName": "default-scheduler",
-        "terminationGracePeriodSeconds": spec.timeout_seconds + DRAIN_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "fsGroup": USER_ID,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }
+    configuration = shim_configuration(function, revision, installation)
+    env = [*(variable.to_dict() for variable in spec.env), shim_variable(configuration)]
+    container = build_container(runtime, env, build_resources(spec, installation.cpu_request_percent), _build_mounts(function, code))
+    pod = build_pod(container, _build_volumes(function, code), spec.timeout_seconds)
+    pod["automountServiceAccountToken"] = spec.service_account_name is not None
     if spec.service_account_name is not None:
         # The API server writes the older name beside the newer one.
         pod |= {"serviceAccountName": spec.service_account_name, "serviceAccount": spec.service_account_name}
@@ -62,6 +49,33 @@ def build_pod_template(
     if spec.tolerations:
         pod["tolerations"] = [toleration.to_dict() for toleration in spec.tolerations]
     return {"metadata": {"labels": pod_labels(function, revision, role, code.short_digest if code else "")}, "spec": pod}
+
+
+def build_pod(container: dict[str, Any], volumes: list[dict[str, Any]], timeout_seconds: int) -> dict[str, Any]:
+    """What the spec of every pod with a shim has, without an API token; `timeout_seconds` is the longest invocation's."""
+    return {
+        "containers": [container],
+        "volumes": volumes,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "restartPolicy": "Always",
+        "dnsPolicy": "ClusterFirst",
+        "schedulerName": "default-scheduler",
+        "terminationGracePeriodSeconds": timeout_seconds + DRAIN_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER_ID,
+            "runAsGroup": USER_ID,
+            "fsGroup": USER_ID,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+
+
+def shim_variable(configuration: dict[str, Any]) -> dict[str, str]:
+    """The variable that the shim reads."""
+    return {"name": SHIM_ENVIRONMENT, "value": json.dumps(configuration, separators=(",", ":"))}
 
 
 def shim_configuration(function: Function, revision: str, installation: Installation) -> dict[str, Any]:
@@ -81,18 +95,18 @@ def dial_fields(installation: Installation) -> dict[str, Any]:
     }
 
 
-def _build_container(
-    function: Function, revision: str, code: CodeFiles | None, runtime: RuntimeImage, installation: Installation
+def build_container(
+    runtime: RuntimeImage, env: list[dict[str, Any]], resources: dict[str, Any], mounts: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    configuration = json.dumps(shim_configuration(function, revision, installation), separators=(",", ":"))
+    """The container of every pod with a shim."""
     return {
         "name": CONTAINER,
         "image": runtime.image,
         "imagePullPolicy": runtime.pull_policy,
-        "env": [*(variable.to_dict() for variable in function.spec.env), {"name": SHIM_ENVIRONMENT, "value": configuration}],
+        "env": env,
         "ports": [{"name": "status", "containerPort": STATUS_PORT, "protocol": "TCP"}],
-        "resources": build_resources(function.spec, installation.cpu_request_percent),
-        "volumeMounts": _build_mounts(function, code),
+        "resources": resources,
+        "volumeMounts": mounts,
         "readinessProbe": _build_probe("/readyz", period=1, failures=1),
         "livenessProbe": _build_probe("/healthz", period=10, failures=3) | {"initialDelaySeconds": 10},
         "securityContext": {
@@ -117,11 +131,25 @@ def _build_probe(path: str, period: int, failures: int) -> dict[str, Any]:
     }
 
 
-def _build_mounts(function: Function, code: CodeFiles | None) -> list[dict[str, Any]]:
-    mounts: list[dict[str, Any]] = [
+def build_platform_mounts() -> list[dict[str, Any]]:
+    """Where every container with a shim has its token and may write."""
+    return [
         {"name": "lambent-tmp", "mountPath": "/tmp"},  # noqa: S108 - Lambda's writable folder
         {"name": "lambent-token", "mountPath": TOKEN_FOLDER, "readOnly": True},
     ]
+
+
+def build_platform_volumes() -> list[dict[str, Any]]:
+    """The volumes of `build_platform_mounts`."""
+    token = {"serviceAccountToken": {"audience": TOKEN_AUDIENCE, "expirationSeconds": 3600, "path": "token"}}
+    return [
+        {"name": "lambent-tmp", "emptyDir": {"sizeLimit": TMP_SIZE}},
+        {"name": "lambent-token", "projected": {"defaultMode": 0o440, "sources": [token]}},
+    ]
+
+
+def _build_mounts(function: Function, code: CodeFiles | None) -> list[dict[str, Any]]:
+    mounts = build_platform_mounts()
     if code is not None:
         mounts.append({"name": "lambent-code", "mountPath": TASK_ROOT, "readOnly": True})
     for volume in function.spec.volumes:
@@ -131,11 +159,7 @@ def _build_mounts(function: Function, code: CodeFiles | None) -> list[dict[str, 
 
 
 def _build_volumes(function: Function, code: CodeFiles | None) -> list[dict[str, Any]]:
-    token = {"serviceAccountToken": {"audience": TOKEN_AUDIENCE, "expirationSeconds": 3600, "path": "token"}}
-    volumes: list[dict[str, Any]] = [
-        {"name": "lambent-tmp", "emptyDir": {"sizeLimit": TMP_SIZE}},
-        {"name": "lambent-token", "projected": {"defaultMode": 0o440, "sources": [token]}},
-    ]
+    volumes = build_platform_volumes()
     if code is not None:
         name = code_config_map(function.name, code.short_digest)
         volumes.append({"name": "lambent-code", "configMap": {"name": name, "defaultMode": 0o444, "items": code_volume_items(code)}})

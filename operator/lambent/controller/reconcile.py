@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from lambent.api.fields import InvalidSpecError
-from lambent.api.function import parse_function
+from lambent.api.function import Function, parse_function
 from lambent.api.group import FUNCTIONS
 from lambent.controller.decision import decide, decide_invalid
 from lambent.controller.drift import Accepted
@@ -25,15 +25,27 @@ TERMINATING: Final = "because it is being terminated"
 """Part of what the API server says to whoever creates something in a namespace that is being deleted."""
 
 
+def _tell_nobody(_namespace: str, _name: str, _function: Function | None) -> None:
+    return
+
+
 class FunctionReconciler:
     """Reconciles Functions; remembers of each only what the API server made of the last writes."""
 
-    def __init__(self, client: KubeClient, executor: Executor, installation: Installation, clock: Callable[[], datetime]) -> None:
-        """`clock` gives the time in UTC."""
+    def __init__(
+        self,
+        client: KubeClient,
+        executor: Executor,
+        installation: Installation,
+        clock: Callable[[], datetime],
+        seen: Callable[[str, str, Function | None], None] = _tell_nobody,
+    ) -> None:
+        """`clock` gives the time in UTC; `seen` is told (namespace, name, Function) as last read, None where there is none to build."""
         self._client = client
         self._executor = executor
         self._installation = installation
         self._clock = clock
+        self._seen = seen
         self._accepted: dict[tuple[str, str], dict[str, Accepted]] = {}
 
     def knows(self, namespace: str, name: str) -> bool:
@@ -46,6 +58,7 @@ class FunctionReconciler:
         if body is None:
             # Its children go by their owner references.
             self._accepted.pop((namespace, name), None)
+            self._seen(namespace, name, None)
             return None
         accepted = self._accepted.setdefault((namespace, name), {})
         metadata = body["metadata"]
@@ -54,8 +67,10 @@ class FunctionReconciler:
         try:
             function = parse_function(body)
         except InvalidSpecError as error:
+            self._seen(namespace, name, None)
             plan = decide_invalid(self._clock(), int(metadata.get("generation") or 0), body.get("status") or {}, str(error))
             return await self._carry_out(body, plan)
+        self._seen(namespace, name, function)
         observed = await observe(self._client, function, body, accepted)
         plan = decide(self._clock(), observed, self._installation)
         try:

@@ -38,7 +38,8 @@ class Situation:
     initialization: Initialization | None
     """Of the latest revision; None where it was not reported yet."""
     probe_passed: bool
-    """Whether a pod of the latest revision, the candidate too, is ready: its shim says so only once the handler is imported."""
+    """Whether a pod of the latest revision, the candidate too, is ready: its shim says so only once the handler is imported. A pod from a
+    pool was ready before, and is no witness."""
     latest_pod_ready: bool
     """Whether a pod of the Deployment runs the latest revision and is ready."""
     problem: Problem | None

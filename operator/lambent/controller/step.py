@@ -77,7 +77,7 @@ class Step:
             desired_replicas=deployment.desired_replicas if deployment is not None else self._first_replicas(),
             prove_first=observed.function.spec.scaling.initial_scale > 0,
             initialization=initialization if initialization is not None and initialization.revision == self.revision else None,
-            probe_passed=any(pod.ready and not pod.deleting for pod in own),
+            probe_passed=any(pod.ready and not pod.from_pool and not pod.deleting for pod in own),
             latest_pod_ready=any(pod.ready and not pod.candidate and not pod.deleting for pod in own),
             problem=self._pod_problem(),
             failed_for_seconds=self._ready_since(conditions.REASON_INITIALIZATION_FAILED),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lambent.api.group import LABEL_REVISION, LABEL_ROLE, ROLE_CANDIDATE
+from lambent.api.group import LABEL_ORIGIN, LABEL_REVISION, LABEL_ROLE, ORIGIN_POOL, ROLE_CANDIDATE
 from lambent.controller.labels import LABEL_CODE
 
 Body = Mapping[str, Any]
@@ -64,6 +64,8 @@ class PodView:
     unschedulable: str
     """Why the scheduler finds no node; empty where it did."""
     container: ContainerState
+    from_pool: bool = False
+    """It was ready before it was this function's: that it is says nothing of the code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ def view_pod(body: Body) -> PodView:
         ready=(conditions.get("Ready") or {}).get("status") == "True",
         unschedulable=scheduled.get("message", "") if scheduled.get("reason") == "Unschedulable" else "",
         container=_view_container(status),
+        from_pool=labels.get(LABEL_ORIGIN) == ORIGIN_POOL,
     )
 
 

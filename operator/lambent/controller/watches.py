@@ -16,13 +16,15 @@ from typing import Any, Final
 
 import kopf
 
-from lambent.api.group import FUNCTIONS, GROUP, LABEL_FUNCTION, TRIGGERS, VERSION
+from lambent.api.group import FUNCTIONS, GROUP, LABEL_FUNCTION, LABEL_ROLE, LABEL_RUNTIME, ROLE_POOL, TRIGGERS, VERSION
 from lambent.controller.function_news import FunctionNews
+from lambent.controller.labels import LABEL_MANAGED_BY, MANAGED_BY
 from lambent.controller.watch_log import FirstOfMany
 from lambent.controller.work_queue import Key
 
 FUNCTION: Final = "Function"
 TRIGGER: Final = "Trigger"
+POOL: Final = "Pool"
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 CHILDREN: Final[Mapping[tuple[str, str, str], float]] = {
@@ -34,6 +36,11 @@ CHILDREN: Final[Mapping[tuple[str, str, str], float]] = {
 }
 """What belongs to Functions, and how long the reconcile after a change of it waits for further ones: pods come with many, in bursts, just
 when the machine has better things to do."""
+
+POOLS: Final = (("apps", "v1", "deployments"), ("networking.k8s.io", "v1", "networkpolicies"))
+"""What a pool is made of: seen by the same watches, which therefore select by who made an object, not by whose it is."""
+POOL_SECONDS: Final = 1.0
+"""A pool's Deployment changes with each of its pods, and nothing of that concerns the controller."""
 
 STOP_SECONDS: Final = 10.0
 Add = Callable[[Key, float], None]
@@ -113,7 +120,8 @@ def build_settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     settings.queueing.idle_timeout = 1.0
     for group, version, plural in CHILDREN:
-        settings.watching.label_selectors[group, version, plural] = LABEL_FUNCTION
+        pooled = (group, version, plural) in POOLS
+        settings.watching.label_selectors[group, version, plural] = f"{LABEL_MANAGED_BY}={MANAGED_BY}" if pooled else LABEL_FUNCTION
     return settings
 
 
@@ -139,6 +147,8 @@ def build_registry(add: Add, login: Callable[[], kopf.ConnectionInfo | None]) ->
 
     for (group, version, plural), delay in CHILDREN.items():
         _watch_children(registry, (group, version, plural), delay, add)
+    for resource in POOLS:
+        _watch_pools(registry, resource, add)
     return registry
 
 
@@ -146,6 +156,12 @@ def _watch_children(registry: kopf.OperatorRegistry, resource: tuple[str, str, s
     @kopf.on.event(*resource, registry=registry, id=f"on_{resource[2]}", labels={LABEL_FUNCTION: kopf.PRESENT})
     async def on_child(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
         add(Key(FUNCTION, namespace or "", labels[LABEL_FUNCTION]), delay)
+
+
+def _watch_pools(registry: kopf.OperatorRegistry, resource: tuple[str, str, str], add: Add) -> None:
+    @kopf.on.event(*resource, registry=registry, id=f"on_pool_{resource[2]}", labels={LABEL_ROLE: ROLE_POOL, LABEL_RUNTIME: kopf.PRESENT})
+    async def on_pool(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
+        add(Key(POOL, namespace or "", labels[LABEL_RUNTIME]), POOL_SECONDS)
 
 
 def log_in_by_service_account(server: str) -> kopf.ConnectionInfo:

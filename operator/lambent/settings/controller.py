@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lambent.settings.base import ProcessSettings, SettingError, setting
 
 PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
 _RUNTIMES_KEY: Final = "LAMBENT_RUNTIMES"
 _RUNTIMES_ALLOWED: Final = (
-    'a JSON object such as {"python3.11": {"image": "lambent/python3.11:0.1.0", "pullPolicy": "IfNotPresent"}}; '
-    f"pullPolicy is {', '.join(PULL_POLICIES)}"
+    'a JSON object such as {"python3.11": {"image": "lambent/python3.11:0.1.0", "pullPolicy": "IfNotPresent", "preload": ["json"]}}; '
+    f"a name is lower-case letters, digits, '.' and '-', pullPolicy is {', '.join(PULL_POLICIES)}, preload a list of modules"
 )
+# A runtime's name is the value of a label of its pools.
+_RUNTIME_NAME: Final = re.compile(r"[a-z]([a-z0-9.-]{0,61}[a-z0-9])?")
+_MODULE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+class RuntimeSetting(NamedTuple):
+    """What is set of one runtime."""
+
+    image: str
+    pull_policy: str
+    preload: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,26 +46,42 @@ class ControllerSettings(ProcessSettings):
     cpu_request_percent: int = setting(
         "LAMBENT_CPU_REQUEST_PERCENT", 100, "Share of Lambda's CPU for the memory that function pods request.", unit="%", low=1, high=100
     )
+    pool_size: int = setting(
+        "LAMBENT_POOL_SIZE", 2, "Generic pods that a runtime's pool in a namespace is made with; 0: no pools.", low=0, high=1000
+    )
+    pool_max_memory_mib: int = setting(
+        "LAMBENT_POOL_MAX_MEMORY_MIB", 1024, "Largest memory of a function that may take a pool's pod.", unit="MiB", low=128, high=10_240
+    )
+    pool_cpu_request_millis: int = setting(
+        "LAMBENT_POOL_CPU_REQUEST_MILLIS", 10, "CPU that a generic pod requests, in thousandths.", low=1, high=100_000
+    )
+    pool_memory_request_mib: int = setting(
+        "LAMBENT_POOL_MEMORY_REQUEST_MIB", 48, "Memory that a generic pod requests.", unit="MiB", low=16, high=10_240
+    )
     workers: int = setting("LAMBENT_RECONCILE_WORKERS", 8, "Reconciles at once.", low=1, high=64)
 
     def validate(self) -> None:
-        """Raises SettingError where the runtimes are not a map of images."""
+        """Raises SettingError where the runtimes are not a map of images, or a generic pod requests more than it may have."""
         self.runtime_images()
+        if self.pool_memory_request_mib > self.pool_max_memory_mib:
+            allowed = f"a whole number up to LAMBENT_POOL_MAX_MEMORY_MIB ({self.pool_max_memory_mib})"
+            raise SettingError("LAMBENT_POOL_MEMORY_REQUEST_MIB", str(self.pool_memory_request_mib), allowed)
 
-    def runtime_images(self) -> Mapping[str, tuple[str, str]]:
-        """Image and pull policy by runtime; a bare text is the image."""
+    def runtime_images(self) -> Mapping[str, RuntimeSetting]:
+        """What is set of each runtime; a bare text is the image."""
         try:
             parsed = json.loads(self.runtimes)
         except ValueError:
             raise SettingError(_RUNTIMES_KEY, self.runtimes, _RUNTIMES_ALLOWED) from None
         if not isinstance(parsed, dict):
             raise SettingError(_RUNTIMES_KEY, self.runtimes, _RUNTIMES_ALLOWED)
-        return {name: self._runtime_image(value) for name, value in parsed.items()}
+        return {name: self._runtime(name, value) for name, value in parsed.items()}
 
-    def _runtime_image(self, value: Any) -> tuple[str, str]:
+    def _runtime(self, name: str, value: Any) -> RuntimeSetting:
         entry = {"image": value} if isinstance(value, str) else value
-        if isinstance(entry, dict):
-            image, policy = entry.get("image"), entry.get("pullPolicy", self.image_pull_policy)
-            if isinstance(image, str) and image and policy in PULL_POLICIES:
-                return image, policy
+        if isinstance(entry, dict) and _RUNTIME_NAME.fullmatch(name):
+            image, policy, preload = entry.get("image"), entry.get("pullPolicy", self.image_pull_policy), entry.get("preload", [])
+            modules = isinstance(preload, list) and all(isinstance(item, str) and _MODULE.fullmatch(item) for item in preload)
+            if isinstance(image, str) and image and policy in PULL_POLICIES and modules:
+                return RuntimeSetting(image, policy, tuple(preload))
         raise SettingError(_RUNTIMES_KEY, self.runtimes, _RUNTIMES_ALLOWED)

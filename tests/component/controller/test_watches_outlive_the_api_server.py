@@ -14,7 +14,7 @@ import kopf
 import pytest
 from aiohttp import web
 
-from lambent.controller import app, watches
+from lambent.controller import app, pool_manifests, watches
 from lambent.controller.work_queue import Key
 from lambent.kube.access import ClusterAccess, NoCredentials
 from lambent.kube.client import KubeClient
@@ -132,7 +132,13 @@ def test_objects_and_what_belongs_to_them_are_told_by_key() -> None:
             for plural in ("pods", "deployments", "services", "configmaps", "networkpolicies"):
                 await server.events[plural].put({"type": "ADDED", "object": an_object(plural, plural)})
                 await seen.until(Key("Function", "default", plural))
-            assert {server.selectors[plural] for plural in ("pods", "configmaps", "deployments")} == {"lambent.dev/function"}
+            for plural in ("deployments", "networkpolicies"):
+                pool = an_object(plural, "pool")
+                pool["metadata"]["labels"] = pool_manifests.build_pool_network_policy("default", f"of-{plural}")["metadata"]["labels"]
+                await server.events[plural].put({"type": "DELETED", "object": pool})
+                await seen.until(Key("Pool", "default", f"of-{plural}"))
+            assert {server.selectors[plural] for plural in ("pods", "services", "configmaps")} == {"lambent.dev/function"}
+            assert {server.selectors[plural] for plural in ("deployments", "networkpolicies")} == {"app.kubernetes.io/managed-by=lambent"}
             assert server.selectors["functions"] == ""
 
     asyncio.run(main())

@@ -8,6 +8,8 @@ import pytest
 
 from lambent.activator.app import MEBIBYTE, front_limits_of
 from lambent.activator.front.limits import FrontLimits
+from lambent.controller.app import build_installation
+from lambent.controller.options import Pools
 from lambent.settings.activator import ActivatorSettings
 from lambent.settings.base import ProcessSettings
 from lambent.settings.controller import ControllerSettings
@@ -50,13 +52,28 @@ def test_values_reach_the_controller() -> None:
     changed = environment_of(
         "controller",
         "--set=clusterDomain=corp.example,domain=fn.example.com,region=eu-central-1,functions.cpuRequestPercent=25,log.format=TEXT",
-        '--set-json=runtimes={"python3.11": {"image": "r.example/py", "tag": "7", "pullPolicy": "Always"}}',
+        '--set-json=runtimes={"python3.11": {"image": "r.example/py", "tag": "7", "pullPolicy": "Always", "preload": ["json"]}}',
     )
     settings = ControllerSettings.from_mapping(changed)
 
     assert (settings.cluster_domain, settings.domain, settings.region) == ("corp.example", "fn.example.com", "eu-central-1")
     assert (settings.cpu_request_percent, settings.log_format) == (25, "TEXT")
-    assert settings.runtime_images() == {"python3.11": ("r.example/py:7", "Always")}
+    assert settings.runtime_images() == {"python3.11": ("r.example/py:7", "Always", ("json",))}
+
+
+def test_pools_reach_the_controller() -> None:
+    values = "size=3,maxSize=7,maxMemoryMiB=512,cpuRequestMillis=5,memoryRequestMiB=64"
+    changed = environment_of("controller", "--set=" + ",".join(f"pools.{value}" for value in values.split(",")))
+    settings = ControllerSettings.from_mapping(changed)
+
+    assert (settings.pool_size, settings.pool_max_memory_mib) == (3, 512)
+    assert (settings.pool_cpu_request_millis, settings.pool_memory_request_mib) == (5, 64)
+
+
+def test_pools_are_the_same_with_and_without_a_chart() -> None:
+    charted = ControllerSettings.from_mapping(environment_of("controller"))
+
+    assert build_installation(charted).pools == build_installation(ControllerSettings()).pools == Pools()
 
 
 def test_values_reach_the_activator() -> None:

@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from lambent.controller import app, permissions, watches
 from lambent.controller.execution import Executor
+from lambent.controller.pool_index import Pool, PoolIndex
+from lambent.controller.pool_reconcile import PoolReconciler
 from lambent.controller.reconcile import FunctionReconciler
 from lambent.controller.trigger_index import TriggerIndex
 from lambent.controller.trigger_reconcile import TriggerReconciler
@@ -29,6 +31,7 @@ ASKED_FOR_BY_ADMISSION = {("lambent.dev", "functions/finalizers"): {"update"}}
 """OwnerReferencesPermissionEnforcement looks for this where an owner reference blocks its owner's deletion; no call is made by it."""
 
 FUNCTION = "/apis/lambent.dev/v1alpha1/namespaces/default/functions/hello"
+POOL = "lambent-pool-python3-11"
 TRIGGER = "/apis/lambent.dev/v1alpha1/namespaces/default/triggers/orders"
 
 
@@ -53,6 +56,8 @@ class History:
         executor = Executor(client, recorder, ControllerMetrics(CollectorRegistry()))
         self.functions = FunctionReconciler(client, executor, INSTALLATION, lambda: self.now)
         self.triggers = TriggerReconciler(client, executor, TriggerIndex(), lambda: self.now, lambda _: None)
+        self.pool_index = PoolIndex()
+        self.pools = PoolReconciler(client, executor, INSTALLATION, self.pool_index)
 
     def settle(self) -> None:
         for _ in range(5):
@@ -62,6 +67,10 @@ class History:
         stored = self.api.objects[FUNCTION]
         revision = stored["status"]["latestRevision"]
         self.api.put(FUNCTION, {**stored, "status": {**stored["status"], "initialization": {"revision": revision, "outcome": "Succeeded"}}})
+
+    def use_pool(self, pool: Pool | None) -> None:
+        self.pool_index.note(("default", "hello"), pool)
+        asyncio.run(self.pools.reconcile(Pool("default", "python3.11")))
 
     def edit(self, **spec: Any) -> None:
         stored = self.api.objects[FUNCTION]
@@ -94,6 +103,14 @@ def calls_of_reconciles() -> list[tuple[str, str]]:
         history.edit(layers=layers)
         history.settle()
         history.now += timedelta(seconds=1)
+    # A pool for it, put right, and removed when no Function may use it any more.
+    for _ in range(2):
+        history.use_pool(Pool("default", "python3.11"))
+        api.objects[f"/apis/apps/v1/namespaces/default/deployments/{POOL}"]["spec"]["template"]["metadata"]["labels"] = {}
+        api.objects[f"/apis/networking.k8s.io/v1/namespaces/default/networkpolicies/{POOL}"]["spec"]["ingress"] = []
+    history.edit(serviceAccountName="reader")
+    history.use_pool(None)
+    assert not any(path.endswith(POOL) for path in api.objects)
     body = {"apiVersion": "lambent.dev/v1alpha1", "kind": "Trigger", "metadata": {"name": "orders", "namespace": "default"}}
     api.put(TRIGGER, {**body, "spec": {"function": {"name": "hello"}, "http": {}}})
     asyncio.run(history.triggers.reconcile("default", "orders"))

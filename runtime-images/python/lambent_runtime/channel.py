@@ -58,7 +58,7 @@ class Channel:
             buffer += self._input[:size]
 
     def read_with_descriptors(self, count: int) -> tuple[frames.Frame, list[int]]:
-        """The next frame (a FORK: always sent in one piece) and the descriptors sent with it."""
+        """The next frame and the descriptors sent with it; reads nothing beyond it, so that those of the next stay with that."""
         data, ancillary, _, _ = self.socket.recvmsg(frames.HEAD.size, socket.CMSG_SPACE(count * 4))
         if not data:
             raise ChannelClosedError
@@ -66,14 +66,15 @@ class Channel:
         for level, kind, content in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 received.frombytes(content[: len(content) - len(content) % received.itemsize])
-        while len(data) < frames.HEAD.size:
-            more = self.socket.recv(frames.HEAD.size - len(data))
+        buffer = bytearray(data)
+        while (frame := take_frame(buffer)) is None:
+            size = frames.HEAD.size
+            if len(buffer) >= size:
+                size += frames.HEAD.unpack_from(buffer)[0]
+            more = self.socket.recv(size - len(buffer))
             if not more:
                 raise ChannelClosedError
-            data += more
-        frame = take_frame(bytearray(data))
-        if frame is None:
-            raise ChannelClosedError
+            buffer += more
         return frame, list(received)
 
     def write(self, data: bytes) -> None:

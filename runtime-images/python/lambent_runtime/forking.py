@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from lambent_runtime import frames
 from lambent_runtime.channel import Channel
+from lambent_runtime.surroundings import configure
 
 _HIGH_DESCRIPTOR = 900
 """The channel and the output live up here, where handlers that close "everything" rarely look (Lambda's own limit is 1024)."""
@@ -17,20 +18,26 @@ class Order(NamedTuple):
     """A child to fork."""
 
     prepare: bool
+    held: bool
     channel: int
     output: int
 
 
 def wait_for_fork(channel: Channel) -> Order:
-    """Fork a child for each FORK; returns in the children only. Raises ChannelClosedError in the template when the shim is gone."""
+    """Fork a child for each FORK; returns in the children only. Raises ChannelClosedError in the template when the shim is gone.
+
+    What CONFIGURE says holds for the children forked after it.
+    """
     while True:
         frame, descriptors = channel.read_with_descriptors(2)
+        if frame.kind == frames.CONFIGURE:
+            configure(frame.payload)
         if frame.kind != frames.FORK or len(descriptors) != 2:
             for descriptor in descriptors:
                 os.close(descriptor)
             continue
         if _fork_detached():
-            return Order(bool(frame.flags & frames.PREPARE), descriptors[0], descriptors[1])
+            return Order(bool(frame.flags & frames.PREPARE), bool(frame.flags & frames.HELD), descriptors[0], descriptors[1])
         for descriptor in descriptors:
             os.close(descriptor)
 

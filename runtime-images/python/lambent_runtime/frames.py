@@ -18,9 +18,12 @@ INVOKE: Final = 0x02
 """Run the handler: meta is INVOKE's meta of the link, payload the event, `value` the milliseconds left."""
 ABANDON: Final = 0x03
 """Cancel the coroutine of invocation `number`; answered by RESULT as ever."""
+CONFIGURE: Final = 0x04
+"""To the processes of a pool pod that becomes a function: payload is the JSON object of all environment variables there shall be."""
 
 STARTED: Final = 0x81
-"""`value` is the process id."""
+"""`value` is the process id. Of a process that was forked HELD, meta is the JSON list of what it has imported: top-level names that
+code of the user's could have files of (lambent_runtime.paths)."""
 READY: Final = 0x82
 """The handler is there: meta `{durationMs, coroutine, template, why}`; `template` says that this process will fork, not serve."""
 INIT_FAILED: Final = 0x83
@@ -32,6 +35,8 @@ OUTPUT: Final = 0x85
 
 PREPARE: Final = 1
 """On FORK: import the handler, then become a template rather than serve."""
+HELD: Final = 2
+"""On FORK, with PREPARE: wait for CONFIGURE before anything else."""
 
 FAILED: Final = 1
 """On RESULT: the handler failed, the payload is an error."""

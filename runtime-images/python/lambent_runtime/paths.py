@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 
 # fmt: off
 _LOADED_ON_LAMBDA = frozenset((
@@ -36,8 +37,13 @@ def find_shadowed(modules: list[str], task_root: str) -> list[str]:
         entries = {entry.partition(".")[0] for entry in os.listdir(task_root)}  # noqa: PTH208 - pathlib costs 3 ms of a cold start
     except OSError:
         return []
-    shadowed = entries - _LOADED_ON_LAMBDA - set(sys.builtin_module_names)
+    shadowed = entries.intersection(find_replaceable(modules))
     return [name for name in modules if name.partition(".")[0] in shadowed]
+
+
+def find_replaceable(modules: Iterable[str]) -> list[str]:
+    """Top-level names, of modules loaded, that a file of the user's would take the place of."""
+    return sorted({name.partition(".")[0] for name in modules} - _LOADED_ON_LAMBDA - set(sys.builtin_module_names))
 
 
 def prepare_imports(task_root: str, layers_dir: str, runtime_dir: str) -> None:

@@ -21,7 +21,8 @@ from lambent_runtime.errors import UNHANDLED_AT_INIT, FaultError, build_exceptio
 from lambent_runtime.loader import is_coroutine_handler, load_handler
 from lambent_runtime.logs import Logs, Sink, set_up_logging, unbuffer_standard_streams
 from lambent_runtime.marshal import to_json
-from lambent_runtime.paths import prepare_imports
+from lambent_runtime.paths import find_replaceable, prepare_imports
+from lambent_runtime.surroundings import configure, enter
 
 _CHANNEL_DESCRIPTOR = 3
 _LAST_DESCRIPTOR = 1024
@@ -31,14 +32,23 @@ _TRACE_FRAMES = 10
 
 
 def main(runtime_dir: str) -> None:
-    """Be the prepared interpreter; children leave through here as what they were forked to be. `sys.argv[1]` is the layers' root."""
+    """Be the prepared interpreter; children leave through here as what they were forked to be.
+
+    `sys.argv[1]` is the layers' root; in a pool pod `--ahead` follows, and the modules to import ahead besides the usual ones.
+    """
     layers_dir = sys.argv[1] if len(sys.argv) > 1 else "/opt"
+    ahead = sys.argv[3:] if sys.argv[2:3] == ["--ahead"] else None
     sys.argv[1:] = []
     _give_way_under_memory_pressure()
-    _enter(os.environ["LAMBDA_TASK_ROOT"])
+    enter(os.environ["LAMBDA_TASK_ROOT"])
     unbuffer_standard_streams()
     os.closerange(_CHANNEL_DESCRIPTOR + 1, _LAST_DESCRIPTOR)
     channel = Channel(_CHANNEL_DESCRIPTOR)
+    if ahead is not None:
+        from lambent_runtime.ahead import import_ahead  # noqa: PLC0415 - ordinary pods need none of it
+
+        prepare_imports(os.environ["LAMBDA_TASK_ROOT"], layers_dir, runtime_dir)
+        import_ahead(ahead)
     try:
         _live(channel, layers_dir, runtime_dir)
     except ChannelClosedError:
@@ -48,7 +58,10 @@ def main(runtime_dir: str) -> None:
 def _live(channel: Channel, layers_dir: str, runtime_dir: str) -> None:
     order = forking.wait_for_fork(channel)
     channel, output = forking.adopt(order, channel)
-    channel.write(frames.encode(frames.STARTED, value=os.getpid()))
+    if order.held:
+        _wait_for_configuration(channel)
+    else:
+        channel.write(frames.encode(frames.STARTED, value=os.getpid()))
     started = time.monotonic()
     logs = set_up_logging(Sink(output))
     before = forking.take_footprint()
@@ -67,9 +80,19 @@ def _live(channel: Channel, layers_dir: str, runtime_dir: str) -> None:
     _serve(channel, handler, logs, coroutine=coroutine)
 
 
+def _wait_for_configuration(channel: Channel) -> None:
+    """Say what is imported, and wait until it is known what for."""
+    channel.write(frames.encode(frames.STARTED, value=os.getpid(), meta=json.dumps(find_replaceable(sys.modules)).encode()))
+    while (frame := channel.read()).kind != frames.CONFIGURE:
+        continue
+    configure(frame.payload)
+
+
 def _initialise(channel: Channel, logs: Logs, layers_dir: str, runtime_dir: str) -> Any:
     prepare_imports(os.environ["LAMBDA_TASK_ROOT"], layers_dir, runtime_dir)
     trace: list[str] = []
+    writes_bytecode = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True  # on Lambda the code's folder is read-only; here it may be a volume that is not
     try:
         return load_handler(os.environ["_HANDLER"])
     except FaultError as fault:
@@ -77,6 +100,8 @@ def _initialise(channel: Channel, logs: Logs, layers_dir: str, runtime_dir: str)
         trace = format_import_trace(fault.__cause__)
     except Exception as failure:  # noqa: BLE001 - the user's module may raise anything; INIT reports it
         error = build_exception_error(failure)
+    finally:
+        sys.dont_write_bytecode = writes_bytecode
     logging.warning(UNHANDLED_AT_INIT)  # noqa: LOG015 - the root logger, as AWS's runtime does
     logs.log_error(error)
     meta = json.dumps({"traceback": trace[-_TRACE_FRAMES:]}).encode()
@@ -106,11 +131,3 @@ def _give_way_under_memory_pressure() -> None:
             file.write(_OUT_OF_MEMORY_SCORE)
     except OSError:
         return  # not every sandbox lets a process change it; the shim's own watch does not need it
-
-
-def _enter(task_root: str) -> None:
-    """The current folder is the code's, as on Lambda."""
-    try:
-        os.chdir(task_root)
-    except OSError:
-        return  # importing the handler says what is missing

@@ -29,6 +29,10 @@ class Started(NamedTuple):
     prepared_pid: int
     prepared: Ends
     candidate: Ends
+    container: Mapping[str, str]
+    """The container's own variables, for the function that a pool pod becomes."""
+    used: bool
+    """A pool pod whose container has been a function before it was restarted."""
 
 
 def boot(environ: Mapping[str, str], started_at: float) -> Started:
@@ -44,18 +48,38 @@ def boot(environ: Mapping[str, str], started_at: float) -> Started:
         runtime_dir=absolute(configuration.runtime_dir),
         layers_dir=absolute(configuration.layers_dir),
         token_file=absolute(configuration.token_file) if configuration.token_file else "",
+        scratch_dir=absolute(configuration.scratch_dir),
     )
     if os.getpid() != 1:
         _live_outside_a_container(configuration.parent_pid)
-    stream = name_log_stream(time.strftime("%Y/%m/%d", time.gmtime(started_at)), configuration.version, os.urandom(16).hex())
-    environment = build_environment(configuration, environ, log_stream=stream)
+    environment = build_environment(configuration, environ, log_stream=new_log_stream(configuration.version, started_at))
+    # Before anything of this shim's own could leave a file there.
+    used = configuration.pool and any(map(_holds_files, (configuration.task_root, configuration.scratch_dir)))
+    ahead = configuration.preload if configuration.pool else None
     try:
-        pid, prepared = spawn_prepared(configuration.python, configuration.runtime_dir, configuration.layers_dir, environment)
+        pid, prepared = spawn_prepared(configuration.python, configuration.runtime_dir, configuration.layers_dir, environment, ahead=ahead)
     except OSError as error:
         sys.stderr.write(f"{VARIABLE}: python is {configuration.python!r}, which does not start: {error}\n")
         sys.exit(_BAD_CONFIGURATION)
-    candidate = order_fork(prepared.channel, 1, prepare=True)
-    return Started(configuration, environment, started_at, pid, prepared, candidate)
+    candidate = order_fork(prepared.channel, 1, prepare=True, held=configuration.pool)
+    container = {} if not configuration.pool else {name: value for name, value in environ.items() if name != VARIABLE}
+    return Started(configuration, environment, started_at, pid, prepared, candidate, container, used)
+
+
+def new_log_stream(version: str, now: float) -> str:
+    """The name of an environment's log stream that begins now (seconds since the epoch)."""
+    return name_log_stream(time.strftime("%Y/%m/%d", time.gmtime(now)), version, os.urandom(16).hex())
+
+
+def _holds_files(folder: str) -> bool:
+    """A folder that cannot be read counts as one that holds some: nothing is known of it."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(True for _ in entries)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def _live_outside_a_container(parent: int) -> None:

@@ -26,6 +26,7 @@ class Configuration(NamedTuple):
 
     namespace: str
     function: str
+    """Empty: a pool pod that is no function yet."""
     revision: str
     """10 hex digits; told in HELLO."""
     runtime: str
@@ -61,6 +62,12 @@ class Configuration(NamedTuple):
     pod: str
     parent_pid: int
     """The process that starts the shim, with which it ends; 0: it ends alone. For shims without a container."""
+    pool: bool
+    """A generic pod that waits for its function, or was one."""
+    preload: tuple[str, ...]
+    """Modules that a generic pod imports ahead, besides the usual ones."""
+    scratch_dir: str
+    """The folder besides the task root that only a function writes to: what it holds tells a pod that has been one."""
 
 
 def parse_configuration(text: str, *, runtime_dir: str, pod: str) -> Configuration:
@@ -71,8 +78,14 @@ def parse_configuration(text: str, *, runtime_dir: str, pod: str) -> Configurati
         raise ConfigurationError(f"LAMBENT_SHIM is no JSON: {error}") from None
     if not isinstance(fields, dict):
         raise ConfigurationError(f"LAMBENT_SHIM is {type(fields).__name__}, not an object")
+    return read_configuration(fields, runtime_dir=runtime_dir, pod=pod)
+
+
+def read_configuration(fields: Mapping[str, Any], *, runtime_dir: str, pod: str) -> Configuration:
+    """As parse_configuration, of the object itself. Raises ConfigurationError."""
+    pool = _flag(fields, "pool")
     namespace = _text(fields, "namespace")
-    function = _text(fields, "function")
+    function = _absent(fields, "function") if pool else _text(fields, "function")
     region = _text(fields, "region", "us-east-1")
     logging = fields.get("logging") or {}
     if not isinstance(logging, dict):
@@ -82,9 +95,9 @@ def parse_configuration(text: str, *, runtime_dir: str, pod: str) -> Configurati
     return Configuration(
         namespace=namespace,
         function=function,
-        revision=_text(fields, "revision", ""),
+        revision=_absent(fields, "revision") if pool else _text(fields, "revision", ""),
         runtime=_text(fields, "runtime", "") or "python3.11",
-        handler=_text(fields, "handler"),
+        handler=_absent(fields, "handler") if pool else _text(fields, "handler"),
         version=_text(fields, "version", "$LATEST"),
         timeout_seconds=_number(fields, "timeoutSeconds", 3, 0.001, 900),
         memory_mib=int(_number(fields, "memoryMiB", 128, 1, 1_048_576)),
@@ -103,7 +116,32 @@ def parse_configuration(text: str, *, runtime_dir: str, pod: str) -> Configurati
         python=_text(fields, "python", "python3"),
         pod=_text(fields, "pod", pod),
         parent_pid=int(_number(fields, "parentPid", 0, 0, _MOST_PID)),
+        pool=pool,
+        preload=_modules(fields),
+        scratch_dir=_text(fields, "scratchDir", "/tmp"),  # noqa: S108 - the one folder a function may write to
     )
+
+
+def _flag(fields: Mapping[str, Any], name: str) -> bool:
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} is {value!r}, allowed: true or false")
+    return value
+
+
+def _absent(fields: Mapping[str, Any], name: str) -> str:
+    if fields.get(name):
+        raise ConfigurationError(f"{name} is {fields[name]!r}, allowed: none where pool is true, BECOME brings it")
+    return ""
+
+
+def _modules(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    value = fields.get("preload") or []
+    if not isinstance(value, list) or not all(
+        isinstance(name, str) and all(part.isidentifier() for part in name.split(".")) for name in value
+    ):
+        raise ConfigurationError(f"preload is {value!r}, allowed: a list of modules' names")
+    return tuple(value)
 
 
 def _text(fields: Mapping[str, Any], name: str, default: str | None = None) -> str:

@@ -153,6 +153,13 @@ class Crew:
         self._processes.add(process)
         return process
 
+    def take_over(self, prepared: Process, candidate: Process) -> None:
+        """Take over a generic pod's processes; the candidate has just been told what to import."""
+        for process in (prepared, candidate):
+            process.attend(on_frame=self._on_frame, on_output=self._on_output, on_silent=self._on_silent)
+            self._processes.add(process)
+        self.lineage.continue_with(prepared, candidate)
+
     def _on_frame(self, process: Process, frame: frames.Frame) -> None:
         if frame.kind == frames.RESULT:
             self._events.crew_result(process, frame)

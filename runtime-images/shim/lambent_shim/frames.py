@@ -13,6 +13,7 @@ HEAD: Final = struct.Struct("<IBBHII")
 FORK: Final = 0x01
 INVOKE: Final = 0x02
 ABANDON: Final = 0x03
+CONFIGURE: Final = 0x04
 
 STARTED: Final = 0x81
 READY: Final = 0x82
@@ -21,6 +22,7 @@ RESULT: Final = 0x84
 OUTPUT: Final = 0x85
 
 PREPARE: Final = 1
+HELD: Final = 2
 
 FAILED: Final = 1
 TOO_LARGE: Final = 2

@@ -68,7 +68,16 @@ class Lineage:
 
     def adopt_candidate(self, ends: Ends) -> None:
         """Take over the process that imports the handler, just ordered."""
-        self.candidate = self._keeper.watch(ends)
+        self._expect(self._keeper.watch(ends))
+
+    def continue_with(self, prepared: Process, candidate: Process) -> None:
+        """Both are there already: a generic pod's."""
+        self._prepared = prepared
+        self._number = 1
+        self._expect(candidate)
+
+    def _expect(self, candidate: Process) -> None:
+        self.candidate = candidate
         self._candidate_at = self._loop.time()
         self._timer = self._loop.call_later(self._init_limit_seconds, self._stop_candidate)
 

@@ -29,6 +29,9 @@ class LinkEvents(Protocol):
     def link_welcomed(self, link: Link, fields: dict[str, Any]) -> None:
         """WELCOME or PEERS."""
 
+    def link_become(self, link: Link, head: dict[str, Any], files: dict[str, bytes]) -> None:
+        """BECOME."""
+
     def link_invoke(self, link: Link, flags: int, identifier: int, meta: bytes, payload: bytes) -> None:
         """INVOKE."""
 
@@ -57,6 +60,8 @@ class Link(WSListener):
         """The activator's name, by WELCOME; until then nothing but HELLO goes out."""
         self.twin = False
         """Another link leads to the same activator already, by another of its addresses."""
+        self.told_function = ""
+        """What the pod is, as HELLO or BECAME has said it here last."""
         self.invocations: dict[int, Any] = {}
         """The link's invocations that are not finished, by id."""
         self.init_sent = False
@@ -119,6 +124,8 @@ class Link(WSListener):
             self._events.link_return(self, wire.decode_count(data))
         elif kind in {wire.WELCOME, wire.PEERS}:
             self._events.link_welcomed(self, wire.decode_control(data))
+        elif kind == wire.BECOME:
+            self._events.link_become(self, *wire.decode_become(data))
         else:
             raise wire.FrameError(f"frame of unknown kind {kind:#x}")
 

@@ -17,6 +17,7 @@ from lambent_shim.slots import Slots
 
 MAX_EVENT_BYTES: Final = 7 << 20
 """The activator refuses what is over AWS's limit with a clear error; this only bounds the shim's memory."""
+NO_POOL_POD: Final = "the pod was started for its function, it becomes none"
 
 
 class Runner(Protocol):
@@ -35,8 +36,9 @@ class Runner(Protocol):
 class Links:
     """The shim's side of every link; implements link.LinkEvents."""
 
-    def __init__(self, configuration: Configuration, *, started_at: float, read_token: Callable[[], str]) -> None:
-        self.slots: Slots[Link] = Slots(configuration.concurrency)
+    def __init__(self, configuration: Configuration, *, started_at: float, read_token: Callable[[], str], used: bool = False) -> None:
+        # A generic pod has none until it has become something; its HELLO's one says that it takes a function.
+        self.slots: Slots[Link] = Slots(configuration.concurrency if configuration.function else 0)
         self.open: set[Link] = set()
         self.phases: dict[str, float] = {"startedAt": round(started_at * 1000, 3)}
         """For HELLO and INIT: `startedAt` in milliseconds since the epoch, the others in milliseconds after it."""
@@ -45,6 +47,8 @@ class Links:
         self.drained: set[Link] = set()
         """Links whose activator is known to have read DRAINING."""
         self.runner: Runner
+        self.on_become: Callable[[Mapping[str, Any], Mapping[str, bytes]], str] = lambda _head, _files: NO_POOL_POD
+        """BECOME's head and files: why the pod does not become that, or empty. Where it does, `become` has been called by then."""
         self.on_peers: Callable[[Link, list[str]], None] = lambda _link, _peers: None
         self.on_closed: Callable[[Link], None] = lambda _link: None
         self.on_change: Callable[[], None] = lambda: None
@@ -52,6 +56,7 @@ class Links:
         self._configuration = configuration
         self._started_at = started_at
         self._read_token = read_token
+        self._used = used
         self._init: dict[str, Any] | None = None
 
     @property
@@ -69,9 +74,10 @@ class Links:
     def link_opened(self, link: Link) -> None:
         """Say HELLO."""
         self.open.add(link)
-        self._mark("helloMs")
+        self.mark("helloMs")
         configuration = self._configuration
-        hello = {
+        link.told_function = configuration.function
+        hello: dict[str, Any] = {
             "protocol": wire.PROTOCOL,
             "token": self._read_token(),
             "namespace": configuration.namespace,
@@ -82,6 +88,10 @@ class Links:
             "draining": self.draining,
             "phases": self.phases,
         }
+        if configuration.pool:
+            hello |= {"pool": True, "runtime": configuration.runtime}
+            if self._used:
+                hello["used"] = True
         link.send(wire.encode_control(wire.HELLO, hello))
 
     def link_welcomed(self, link: Link, fields: Mapping[str, Any]) -> None:
@@ -94,7 +104,9 @@ class Links:
                 link.disconnect()
                 return
             link.activator = activator
-            self._mark("welcomeMs")
+            self.mark("welcomeMs")
+            if link.told_function != self._configuration.function:
+                self._say_became(link)
             if self._init is not None:
                 link.send(wire.encode_control(wire.INIT, self._init))
             if self.draining:
@@ -116,6 +128,15 @@ class Links:
         link.invocations.clear()
         self.on_closed(link)
         self.on_change()
+
+    def link_become(self, link: Link, head: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+        """BECOME: do, or say why not and what the pod is instead."""
+        if not link.activator:
+            raise wire.FrameError("BECOME before WELCOME")
+        before = self._configuration
+        error = self.on_become(head, files)
+        if error or self._configuration is before:
+            self._say_became(link, error)
 
     def link_invoke(self, link: Link, flags: int, identifier: int, meta: bytes, payload: bytes) -> None:
         """INVOKE: take a slot or bounce."""
@@ -180,6 +201,27 @@ class Links:
 
     # To links
 
+    def become(self, configuration: Configuration, arrived_ms: float) -> None:
+        """The pod is this function from now on: every activator learns it, and may then use its slots."""
+        self._configuration = configuration
+        self.phases["becomeMs"] = arrived_ms
+        for link in self.open:
+            if link.activator:
+                self._say_became(link)
+        self._grant_all(self.slots.resize(configuration.concurrency))
+
+    def _say_became(self, link: Link, error: str = "") -> None:
+        configuration = self._configuration
+        link.told_function = configuration.function
+        became = {
+            "ok": not error,
+            "function": configuration.function,
+            "revision": configuration.revision,
+            "slots": configuration.concurrency,
+            "error": error,
+        }
+        link.send(wire.encode_control(wire.BECAME, became))
+
     def answer(self, invocation: Invocation, flags: int, meta: bytes, payload: bytes) -> None:
         """It has ended: free its slot, send its RESULT (an empty one where it was cancelled), grant the slot to who waits."""
         link = invocation.link
@@ -198,7 +240,7 @@ class Links:
 
     def tell_init(self, outcome: Mapping[str, Any]) -> None:
         """An initialisation has ended: every activator learns it, again only where it says something new."""
-        self._mark("initMs")
+        self.mark("initMs")
         before, self._init = self._init, {**outcome, "phases": self.phases}
         if before is None or any(before[key] != outcome[key] for key in ("ok", "errorType", "errorMessage")):
             for link in self.open:
@@ -222,6 +264,11 @@ class Links:
         for link in links:
             link.send(wire.encode_count(wire.GRANT, 1))
 
-    def _mark(self, phase: str) -> None:
+    def mark(self, phase: str) -> None:
+        """The phase is reached, if it had not been."""
         if phase not in self.phases:
-            self.phases[phase] = round((time.time() - self._started_at) * 1000, 3)
+            self.phases[phase] = self.elapsed_ms()
+
+    def elapsed_ms(self) -> float:
+        """Since the shim has started."""
+        return round((time.time() - self._started_at) * 1000, 3)

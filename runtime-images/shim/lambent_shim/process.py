@@ -62,6 +62,18 @@ class Process:
         loop.add_reader(self._socket.fileno(), self.read_frames)
         self.read_output_again()
 
+    def attend(
+        self,
+        *,
+        on_frame: Callable[[Process, frames.Frame], None],
+        on_output: Callable[[Process, list[bytes]], None],
+        on_silent: Callable[[Process], None],
+    ) -> None:
+        """Somebody else looks after it from now on."""
+        self._on_frame = on_frame
+        self._on_output = on_output
+        self._on_silent = on_silent
+
     @property
     def channel(self) -> int:
         """The channel's descriptor, to send FORK through."""

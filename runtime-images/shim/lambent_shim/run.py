@@ -14,19 +14,13 @@ import uvloop
 
 from lambent_shim import descendants
 from lambent_shim.boot import Started
-from lambent_shim.crew import Crew
 from lambent_shim.dialer import Dialer
+from lambent_shim.function import Function
 from lambent_shim.links import Links
 from lambent_shim.logstream import LogStream
-from lambent_shim.podlog import PodLog
-from lambent_shim.report import PlatformLines
-from lambent_shim.spawn import Ends, spawn_prepared
+from lambent_shim.pool import Pool
 from lambent_shim.status import serve_status
-from lambent_shim.supervisor import Supervisor
-from lambent_shim.watch import MemoryWatch
 
-_LEAST_INIT_SECONDS: Final = 10.0
-"""Lambda's limit of an initialisation (developer guide, "Lambda execution environment lifecycle")."""
 _PONG_SECONDS: Final = 1.0
 _TERM_SECONDS: Final = 0.5
 _LOG_SECONDS: Final = 1.0
@@ -37,76 +31,65 @@ def run(started: Started) -> int:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        loop.run_until_complete(_live(started, loop))
+        return loop.run_until_complete(_live(started, loop))
     finally:
         if os.getpid() != 1:
             descendants.end_all()  # PID 1 takes its container with it; without one, what a handler has left behind would live on
         loop.close()
-    return 0
 
 
-async def _live(started: Started, loop: asyncio.AbstractEventLoop) -> None:
+async def _live(started: Started, loop: asyncio.AbstractEventLoop) -> int:
     configuration = started.configuration
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    as_json = configuration.log_format == "JSON"
-    runtime = f"{configuration.runtime.replace('python', 'python:')}"
-    platform = PlatformLines(as_json=as_json, system_level=configuration.system_level, version=configuration.version, runtime=runtime)
     stream = LogStream(loop, sys.stdout.fileno())
-    log = PodLog(stream.write, platform, as_json=as_json)
-    links = Links(configuration, started_at=started.started_at, read_token=lambda: _read_token(configuration.token_file))
-    supervisor = links.runner = Supervisor(configuration, loop, log, links)
+    lost: list[str] = []
+    pod: Function | Pool
 
-    def respawn() -> tuple[int, Ends]:
-        return spawn_prepared(configuration.python, configuration.runtime_dir, configuration.layers_dir, started.environment)
+    def read_token() -> str:
+        return _read_token(configuration.token_file)
 
-    crew = Crew(
-        loop,
-        supervisor,
-        slots=configuration.concurrency,
-        init_limit_seconds=max(_LEAST_INIT_SECONDS, configuration.timeout_seconds),
-        respawn=respawn,
-    )
-    supervisor.crew = crew
-    supervisor.watch = MemoryWatch(
-        loop,
-        limit_mib=configuration.memory_mib,
-        active=lambda: supervisor.active,
-        template=lambda: crew.lineage.template,
-        on_excess=supervisor.exceed_memory,
-    )
-    stream.on_pressure = supervisor.hold_output
-    # uvloop keeps SIGCHLD for subprocesses of its own, of which the shim has none; it runs Python's handlers all the same.
-    signal.signal(signal.SIGCHLD, lambda _number, _frame: loop.call_soon_threadsafe(crew.reap))
-    log.init_start()
-    crew.lineage.adopt_prepared(started.prepared_pid, started.prepared)
-    crew.lineage.adopt_candidate(started.candidate)
-    crew.reap()
-    dialer = Dialer(links, configuration.activators, log.note)
+    def say(text: str) -> None:
+        pod.log.note(text)
+
+    def lose(why: str) -> None:
+        lost.append(why)
+        stop.set()
+
+    links = Links(configuration, started_at=started.started_at, read_token=read_token, used=started.used)
+    dialer = Dialer(links, configuration.activators, say)
     links.on_peers = dialer.set_peers
     links.on_closed = dialer.forget
-    dialer.start()
-    status = (
-        await serve_status(configuration.status_port, supervisor.why_not_ready, _metrics_of(supervisor))
-        if configuration.status_port
-        else None
-    )
+    if configuration.pool:
+        # Who is linked can become something at once: that is what activators choose by.
+        pod = Pool(started, loop, links, stream, on_prepared=dialer.start, on_lost=lose)
+    else:
+        pod = Function(configuration, started.environment, loop, links, stream)
+        pod.start(started.prepared_pid, started.prepared, started.candidate)
+        dialer.start()
+    # uvloop keeps SIGCHLD for subprocesses of its own, of which the shim has none; it runs Python's handlers all the same.
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: loop.call_soon_threadsafe(pod.reap))
+    pod.reap()
+    port = configuration.status_port
+    status = await serve_status(port, pod.why_not_ready, _metrics_of(pod, links)) if port else None
     await stop.wait()
-    await _leave(supervisor, dialer)
+    if lost:
+        pod.log.note(f"{lost[0]}: a generic pod ends with it")
+    await _leave(pod, links, dialer)
     if status is not None:
         status.close()
     stream.close(_LOG_SECONDS)
+    return 1 if lost else 0
 
 
-def _metrics_of(supervisor: Supervisor) -> Callable[[], tuple[bytes, str]]:
-    configuration = supervisor.configuration
-    labels = {"namespace": configuration.namespace, "function": configuration.function, "revision": configuration.revision}
-
+def _metrics_of(pod: Function | Pool, links: Links) -> Callable[[], tuple[bytes, str]]:
     def render() -> tuple[bytes, str]:
         from lambent_shim import metrics  # noqa: PLC0415 - prometheus-client is for the first scrape to load
 
-        return metrics.render(supervisor.tally, supervisor.links.bounced, labels)
+        configuration = pod.configuration
+        labels = {"namespace": configuration.namespace, "function": configuration.function, "revision": configuration.revision}
+        return metrics.render(pod.tally, links.bounced, labels)
 
     return render
 
@@ -120,10 +103,9 @@ def _read_token(path: str) -> str:
         return ""  # the activator refuses the hello and says why; the kubelet may be writing the file just now
 
 
-async def _leave(supervisor: Supervisor, dialer: Dialer) -> None:
+async def _leave(pod: Function | Pool, links: Links, dialer: Dialer) -> None:
     """DRAINING, what runs, then the processes."""
     changed = asyncio.Event()
-    links = supervisor.links
     links.on_change = changed.set
     links.drain()
     asyncio.get_running_loop().call_later(_PONG_SECONDS, _give_up_on_pongs, links)
@@ -133,14 +115,13 @@ async def _leave(supervisor: Supervisor, dialer: Dialer) -> None:
     await dialer.close()
     for link in list(links.open):
         link.disconnect()
-    crew = supervisor.crew
-    crew.terminate(signal.SIGTERM)
+    pod.terminate(signal.SIGTERM)
     deadline = asyncio.get_running_loop().time() + _TERM_SECONDS
-    while any(True for _ in crew.processes) and asyncio.get_running_loop().time() < deadline:
+    while any(True for _ in pod.processes) and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.005)
-        crew.reap()
-    crew.terminate(signal.SIGKILL)
-    crew.reap()
+        pod.reap()
+    pod.terminate(signal.SIGKILL)
+    pod.reap()
 
 
 def _give_up_on_pongs(links: Links) -> None:

@@ -55,6 +55,11 @@ class Slots(Generic[Link]):
         """Links that wait for a slot, first come first."""
         return tuple(self._queue)
 
+    def resize(self, total: int) -> list[Link]:
+        """There are so many from now on, none fewer than are in use: the links to grant one slot each."""
+        self.total = total
+        return self._grant_free()
+
     def take(self, link: Link) -> bool:
         """An INVOKE has come. False: bounce it; the link now waits (unless the shim drains)."""
         if self._draining:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import _socket
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from lambent_shim import frames
@@ -22,15 +22,20 @@ class Ends(NamedTuple):
     output: int
 
 
-def spawn_prepared(python: str, runtime_dir: str, layers_dir: str, environment: Mapping[str, str]) -> tuple[int, Ends]:
-    """Start the prepared interpreter; returns its pid and the shim's ends. Raises OSError when the interpreter does not start."""
+def spawn_prepared(
+    python: str, runtime_dir: str, layers_dir: str, environment: Mapping[str, str], *, ahead: Sequence[str] | None = None
+) -> tuple[int, Ends]:
+    """Start the prepared interpreter; returns its pid and the shim's ends. Raises OSError when the interpreter does not start.
+
+    A generic pod's imports what handlers usually do, and the modules `ahead`, before it forks.
+    """
     near, far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     channel, far_channel = near.detach(), far.detach()
     output, far_output = os.pipe()
     try:
         pid = os.posix_spawnp(
             python,
-            [python, f"{runtime_dir}/lambent_runtime", layers_dir],
+            [python, f"{runtime_dir}/lambent_runtime", layers_dir, *(() if ahead is None else ("--ahead", *ahead))],
             environment,
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, far_channel, _CHANNEL_DESCRIPTOR),
@@ -50,13 +55,16 @@ def spawn_prepared(python: str, runtime_dir: str, layers_dir: str, environment: 
     return pid, Ends(channel, output)
 
 
-def order_fork(template_channel: int, number: int, *, prepare: bool) -> Ends:
-    """Tell a template to fork a child; returns the shim's ends of it. Raises OSError when the template is gone."""
+def order_fork(template_channel: int, number: int, *, prepare: bool, held: bool = False) -> Ends:
+    """Tell a template to fork a child; returns the shim's ends of it. Raises OSError when the template is gone.
+
+    `held`: it waits for CONFIGURE before it imports the handler.
+    """
     near, far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     output, far_output = os.pipe()
     template = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, template_channel)
     try:
-        frame = frames.encode(frames.FORK, number, flags=frames.PREPARE if prepare else 0)
+        frame = frames.encode(frames.FORK, number, flags=(frames.PREPARE if prepare else 0) | (frames.HELD if held else 0))
         rights = far.fileno().to_bytes(4, "little") + far_output.to_bytes(4, "little")
         template.sendmsg([frame], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
     except OSError:

@@ -1,0 +1,104 @@
+"""All that serves one function, put together: at the pod's start, or when a generic pod becomes it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from lambent_shim.configuration import Configuration
+from lambent_shim.crew import Crew
+from lambent_shim.links import Links
+from lambent_shim.logstream import LogStream
+from lambent_shim.podlog import PodLog
+from lambent_shim.process import Process
+from lambent_shim.report import PlatformLines
+from lambent_shim.spawn import Ends, spawn_prepared
+from lambent_shim.supervisor import Supervisor
+from lambent_shim.tally import Tally
+from lambent_shim.watch import MemoryWatch
+
+_LEAST_INIT_SECONDS: Final = 10.0
+"""Lambda's limit of an initialisation (developer guide, "Lambda execution environment lifecycle")."""
+
+
+def build_log(configuration: Configuration, stream: LogStream) -> PodLog:
+    """The pod's log in the function's format; Text where there is none yet."""
+    as_json = configuration.log_format == "JSON"
+    runtime = f"{configuration.runtime.replace('python', 'python:')}"
+    platform = PlatformLines(as_json=as_json, system_level=configuration.system_level, version=configuration.version, runtime=runtime)
+    return PodLog(stream.write, platform, as_json=as_json)
+
+
+class Function:
+    """One function in its pod; invocations come from `links`."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        environment: Mapping[str, str],
+        loop: asyncio.AbstractEventLoop,
+        links: Links,
+        stream: LogStream,
+    ) -> None:
+        self.configuration = configuration
+        self.log = build_log(configuration, stream)
+        supervisor = links.runner = Supervisor(configuration, loop, self.log, links)
+
+        def respawn() -> tuple[int, Ends]:
+            return spawn_prepared(configuration.python, configuration.runtime_dir, configuration.layers_dir, environment)
+
+        crew = Crew(
+            loop,
+            supervisor,
+            slots=configuration.concurrency,
+            init_limit_seconds=max(_LEAST_INIT_SECONDS, configuration.timeout_seconds),
+            respawn=respawn,
+        )
+        supervisor.crew = crew
+        supervisor.watch = MemoryWatch(
+            loop,
+            limit_mib=configuration.memory_mib,
+            active=lambda: supervisor.active,
+            template=lambda: crew.lineage.template,
+            on_excess=supervisor.exceed_memory,
+        )
+        stream.on_pressure = supervisor.hold_output
+        self._supervisor = supervisor
+        self._crew = crew
+
+    def start(self, prepared_pid: int, prepared: Ends, candidate: Ends) -> None:
+        """Go on with a prepared interpreter that has just been spawned, and has been ordered to import the handler."""
+        self.log.init_start()
+        self._crew.lineage.adopt_prepared(prepared_pid, prepared)
+        self._crew.lineage.adopt_candidate(candidate)
+        self._crew.reap()
+
+    def take_over(self, prepared: Process, candidate: Process) -> None:
+        """Go on with a generic pod's processes; the candidate has just been told what to import."""
+        self.log.init_start()
+        self._crew.take_over(prepared, candidate)
+        self._crew.reap()
+
+    @property
+    def tally(self) -> Tally:
+        """What is counted."""
+        return self._supervisor.tally
+
+    def why_not_ready(self) -> str:
+        """What an invocation sent now would miss; empty when it would be served."""
+        return self._supervisor.why_not_ready()
+
+    def reap(self) -> None:
+        """Collect every child that has ended (SIGCHLD)."""
+        self._crew.reap()
+
+    @property
+    def processes(self) -> Iterator[Process]:
+        """All that live."""
+        return self._crew.processes
+
+    def terminate(self, number: signal.Signals) -> None:
+        """Send a signal to every process group; none is started any more."""
+        self._crew.terminate(number)

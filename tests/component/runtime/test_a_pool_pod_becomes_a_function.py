@@ -1,0 +1,196 @@
+"""A generic pod, the real shim as a process, told by its activators what to become."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambent.api import link as wire
+from tests.support.pool_pod import HELLO, became, become, linked_pool_pod
+
+SEE = """
+import json, os, sys, time
+import wanted
+
+def handler(event, context):
+    return {
+        "environment": dict(os.environ), "path": sys.path, "cwd": os.getcwd(), "zone": time.tzname[0], "wanted": wanted.__file__,
+        "name": context.function_name, "memory": context.memory_limit_in_mb, "arn": context.invoked_function_arn,
+        "stream": context.log_stream_name, "session": os.getsid(0) == os.getpid(), "descriptors": len(os.listdir("/proc/self/fd")),
+        "score": open("/proc/self/oom_score_adj").read().strip(), "pid": os.getpid(),
+    }
+"""
+
+
+def test_it_says_what_it_is_becomes_it_and_serves(tmp_path: Path) -> None:
+    async def run() -> tuple[int, list[str]]:
+        async with linked_pool_pod(tmp_path) as ([link], shim):
+            hello = link.hello
+            assert (hello["pool"], hello["runtime"], hello["function"], hello["revision"], hello["slots"]) == (
+                True,
+                "python3.11",
+                "",
+                "",
+                1,
+            )
+            assert "used" not in hello
+            link.send(become(concurrency=2))
+            assert await became(link) == {"ok": True, "function": "probe", "revision": "0123456789", "slots": 2, "error": ""}
+            outcome = await link.initialised()
+            assert outcome["ok"]
+            phases = outcome["phases"]
+            assert phases["helloMs"] <= phases["becomeMs"] <= phases["initMs"]
+            first, second = link.invoke({"name": "one"}), link.invoke({"name": "two"})
+            assert (await link.result(first)).json == {"hello": "one"}
+            assert (await link.result(second)).json == {"hello": "two"}
+            shim.terminate()
+            await link.expect(wire.DRAINING)
+            return await shim.ended(), shim.lines
+
+    status, lines = asyncio.run(run())
+    assert status == 0
+    assert lines[0] == "INIT_START Runtime Version: python:3.11"
+    assert sum(line.startswith("REPORT") for line in lines) == 2
+
+
+def test_a_worker_sees_what_it_would_in_a_pod_of_its_own(tmp_path: Path) -> None:
+    async def run() -> dict[str, Any]:
+        code = {"pkg/app.py": SEE, "wanted.py": "", "pkg/__init__.py": ""}
+        env = [
+            ["STAGE", "dev", False],
+            ["URL", "http://$(STAGE).$(NOWHERE)", True],
+            ["RAW", "$(STAGE)", False],
+            ["TZ", "Asia/Tokyo", False],
+        ]
+        surroundings = {"OF_THE_IMAGE": "1", "LAMBENT_SECRET": "x", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+        async with linked_pool_pod(tmp_path, environment=surroundings) as ([link], _):
+            link.send(become(code, handler="pkg/app.handler", memoryMiB=256, env=[*env, ["API", "$(KUBERNETES_SERVICE_HOST)$$(X)", True]]))
+            assert (await became(link))["ok"]
+            outcome = await link.initialised()
+            assert outcome["ok"], outcome
+            seen: dict[str, Any] = (await link.call({})).json
+            return seen
+
+    seen = asyncio.run(run())
+    environment, task = seen["environment"], tmp_path / "task"
+    assert environment["STAGE"] == "dev"
+    assert environment["URL"] == "http://dev.$(NOWHERE)"
+    assert environment["RAW"] == "$(STAGE)"
+    assert environment["API"] == "10.0.0.1$(X)"
+    assert environment["OF_THE_IMAGE"] == "1"
+    assert not [name for name in environment if name.startswith("LAMBENT")]
+    assert environment["_HANDLER"] == "pkg/app.handler"
+    assert environment["AWS_LAMBDA_INITIALIZATION_TYPE"] == "on-demand"
+    assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == seen["memory"] == "256"
+    assert seen["zone"] == "JST"
+    assert seen["name"] == "probe"
+    assert seen["stream"] == environment["AWS_LAMBDA_LOG_STREAM_NAME"]
+    assert seen["cwd"] == seen["path"][0] == str(task)
+    assert seen["wanted"] == str(task / "wanted.py")
+    assert seen["session"]
+    assert seen["descriptors"] == 6  # standard streams, the channel, the output, the folder being listed
+    assert seen["score"] == "1000"
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [task, *task.rglob("*")]}
+    assert modes == {"task": 0o555, "pkg": 0o555, "app.py": 0o444, "__init__.py": 0o444, "wanted.py": 0o444}
+
+
+def test_what_fails_at_import_is_reported_and_tried_again(tmp_path: Path) -> None:
+    code = "import os\nif not os.path.exists(os.environ['GATE']):\n    raise ValueError('not yet')\n" + HELLO
+
+    async def run() -> None:
+        gate = tmp_path / "gate"
+        async with linked_pool_pod(tmp_path) as ([link], _):
+            link.send(become(code, env=[["GATE", str(gate), False]]))
+            assert (await became(link))["ok"]
+            outcome = await link.initialised()
+            assert (outcome["ok"], outcome["errorType"], outcome["errorMessage"]) == (False, "ValueError", "not yet")
+            gate.touch()
+            number = link.invoke({"name": "late"})
+            assert (await link.initialised())["ok"]
+            assert (await link.result(number)).json == {"hello": "late"}
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("code", "env", "why"),
+    [
+        ({"app.py": HELLO.replace("world", "own"), "uuid.py": "OWN = 1\n"}, [], "the code brings its own uuid"),
+        (HELLO, [["PYTHONHASHSEED", "7", False]], "PYTHONHASHSEED counts when an interpreter starts"),
+        (HELLO, [["BULK", "x" * 70_000, False]], "its variables have"),
+    ],
+)
+def test_an_interpreter_that_does_not_fit_is_replaced(tmp_path: Path, code: Any, env: list[list[Any]], why: str) -> None:
+    see = (
+        "import os, sys, tempfile, uuid\n"
+        "def handler(event, context):\n    return [sorted(os.environ), uuid.__file__, 'ssl' in sys.modules]\n"
+    )
+
+    async def run() -> list[str]:
+        files = {"app.py": see} | ({"uuid.py": code["uuid.py"]} if isinstance(code, dict) else {})
+        async with linked_pool_pod(tmp_path) as ([link], shim):
+            link.send(become(files, env=env))
+            assert (await became(link))["ok"]
+            outcome = await link.initialised()
+            assert outcome["ok"], outcome
+            names, file, with_ssl = (await link.call({})).json
+            assert {name for name, _, _ in env} <= set(names)
+            assert file.startswith(str(tmp_path)) == ("uuid.py" in files)
+            assert not with_ssl
+            return list(shim.lines)
+
+    assert [line for line in asyncio.run(run()) if why in line]
+
+
+def test_a_coroutine_handler_serves_many_at_once(tmp_path: Path) -> None:
+    code = "import asyncio\nasync def handler(event, context):\n    await asyncio.sleep(0)\n    return event\n"
+
+    async def run() -> None:
+        async with linked_pool_pod(tmp_path) as ([link], _):
+            link.send(become(code, concurrency=5))
+            assert (await became(link))["ok"]
+            assert (await link.initialised())["ok"]
+            numbers = [link.invoke({"n": n}) for n in range(5)]
+            assert [(await link.result(number)).json["n"] for number in numbers] == list(range(5))
+
+    asyncio.run(run())
+
+
+def test_probes_follow_the_links_of_a_generic_pod(tmp_path: Path) -> None:
+    async def probe(port: int, path: str) -> tuple[int, str]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: pod\r\n\r\n".encode())
+        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        return int(head.split()[1]), body
+
+    async def run() -> None:
+        listener = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        listener.close()
+        await listener.wait_closed()
+        async with linked_pool_pod(tmp_path, statusPort=port) as ([link], _):
+            link.send(become(function=""))
+            refused = await became(link)
+            assert refused == {
+                "ok": False,
+                "function": "",
+                "revision": "",
+                "slots": 1,
+                "error": "shim.function is '', allowed: a non-empty string",
+            }
+            assert await probe(port, "/readyz") == (200, '{"status": "ok"}')
+            assert 'function="",' in (await probe(port, "/metrics"))[1]
+            link.send(become("import no_such_module\n"))
+            await became(link)
+            assert not (await link.initialised())["ok"]
+            status, body = await probe(port, "/readyz")
+            assert (status, json.loads(body)["reason"]) == (503, "initialisation failed: Runtime.ImportModuleError")
+
+    asyncio.run(run())

@@ -21,6 +21,8 @@ SHARED = ("api", "kube", "telemetry", "settings")
 
 DECISIONS = (
     "activator/admission",
+    "activator/pool/adoption.py",
+    "activator/pool/blueprint.py",
     "activator/routing",
     "activator/events",
     "activator/start_parts.py",

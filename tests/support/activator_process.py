@@ -19,10 +19,11 @@ from prometheus_client import CollectorRegistry
 from lambent.activator.activator import Activator
 from lambent.activator.admission.model import FunctionKey, Limits
 from lambent.activator.front.limits import FrontLimits
-from lambent.activator.hello import Hello
+from lambent.activator.hello import Hello, Identity
 from lambent.api.function import parse_function
 from lambent.api.status import Initialization
 from lambent.api.trigger import parse_trigger
+from lambent.telemetry.activator_metrics import ActivatorMetrics
 from lambent.telemetry.logs import configure_logging
 
 
@@ -35,8 +36,8 @@ class Surroundings:
     def raised_at(self, function: FunctionKey) -> float | None:
         return None
 
-    async def verify(self, hello: Hello) -> None:
-        return
+    async def verify(self, hello: Hello) -> Identity:
+        return Identity(hello.pod, hello.pod)
 
     def report(self, function: FunctionKey, outcome: Initialization) -> None:
         say({"initialized": function.name, "outcome": outcome.outcome, "errorType": outcome.error_type})
@@ -56,7 +57,7 @@ async def main(options: dict[str, Any]) -> None:
         surroundings,
         surroundings,
         surroundings,
-        CollectorRegistry(),
+        ActivatorMetrics(CollectorRegistry()),
         identity=options.get("identity", "a"),
         front_limits=FrontLimits(**options.get("front", {})),
     )

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambent.api import names
+from lambent.api.files import inline_files
 from lambent.api.function import parse_function
-from lambent.controller.code_files import inline_files
 from lambent.controller.decision import decide
 from lambent.controller.drift import Accepted, accept
 from lambent.controller.options import Installation, RuntimeImage

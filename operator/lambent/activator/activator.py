@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 
 from picows import ws_create_server
-from prometheus_client import CollectorRegistry
 
 from lambent.activator.admission.core import Admission
 from lambent.activator.admission.model import Limits
@@ -15,12 +15,22 @@ from lambent.activator.exchange import Exchange
 from lambent.activator.front.limits import FrontLimits
 from lambent.activator.front.server import BACKLOG, Front
 from lambent.activator.gateway import Gateway
-from lambent.activator.ports import InitializationReporter, Provisioner, Verifier
+from lambent.activator.ports import Adopter, Blueprints, InitializationReporter, Provisioner, Verifier
 from lambent.activator.session import MAX_FRAME_BYTES
 from lambent.api.names import DEFAULT_REGION
-from lambent.telemetry.activator_metrics import ActivatorMetrics, FigureCollector
+from lambent.telemetry.activator_metrics import ActivatorMetrics, FigureCollector, PoolCollector
 
 _log = logging.getLogger("lambent.activator")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolAccess:
+    """What an activator needs to take generic pods."""
+
+    blueprints: Blueprints
+    adopter: Adopter
+    memory_bytes: int
+    """The largest memory of a function that they have room for."""
 
 
 class Activator:
@@ -32,18 +42,37 @@ class Activator:
         provisioner: Provisioner,
         verifier: Verifier,
         reporter: InitializationReporter,
-        registry: CollectorRegistry,
+        metrics: ActivatorMetrics,
         *,
         identity: str,
         region: str = DEFAULT_REGION,
         front_limits: FrontLimits | None = None,
+        pool: PoolAccess | None = None,
     ) -> None:
+        """Without `pool` all pods are started as the function's."""
         self.admission = Admission(limits)
-        self.metrics = ActivatorMetrics(registry)
-        registry.register(FigureCollector(self.admission.figures))
-        self.exchange = Exchange(self.admission, provisioner, verifier, reporter, self.metrics, identity=identity)
+        self.metrics = metrics
+        metrics.registry.register(FigureCollector(self.admission.figures))
+        self.admission.pools.name = identity
+        metrics.registry.register(PoolCollector(self.admission.pools.figures))
+        self.exchange = Exchange(
+            self.admission,
+            provisioner,
+            verifier,
+            reporter,
+            self.metrics,
+            identity=identity,
+            blueprints=pool.blueprints if pool is not None else None,
+            adopter=pool.adopter if pool is not None else None,
+        )
         self.gateway = Gateway(self.exchange, self.metrics)
-        self.configuration = Configuration(self.gateway, self.exchange.set_rules, self.metrics.forget, region=region)
+        self.configuration = Configuration(
+            self.gateway,
+            self.exchange.set_rules,
+            self.metrics.forget,
+            region=region,
+            pool_memory_bytes=pool.memory_bytes if pool is not None else 0,
+        )
         self._front = Front(self.gateway, limits=front_limits)
         self._links: asyncio.Server | None = None
         self._timer: asyncio.Task[None] | None = None

@@ -8,8 +8,10 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from lambent.activator.activator import Activator
+from lambent.activator.activator import Activator, PoolAccess
 from lambent.activator.admission.model import FunctionKey, Limits
+from lambent.activator.cluster.adopter import KubeAdopter
+from lambent.activator.cluster.blueprints import KubeBlueprints
 from lambent.activator.cluster.peers import watch_peers
 from lambent.activator.cluster.provisioner import KubeProvisioner
 from lambent.activator.cluster.reporter import KubeReporter
@@ -18,9 +20,11 @@ from lambent.activator.cluster.watcher import Watcher
 from lambent.activator.configuration import Configuration
 from lambent.activator.front.limits import FrontLimits
 from lambent.activator.statistics import StatisticsPusher
+from lambent.api.function import Function, FunctionSpec
 from lambent.api.status import Initialization
 from lambent.kube.client import KubeClient
 from lambent.settings.activator import ActivatorSettings
+from lambent.telemetry.activator_metrics import ActivatorMetrics
 from lambent.telemetry.registry import build_registry
 from lambent.telemetry.status_server import StatusServer
 
@@ -35,17 +39,22 @@ async def run(settings: ActivatorSettings) -> None:
     registry = build_registry()
     async with KubeClient.from_environment(settings.kube_environment, user_agent="lambent-activator") as client:
         lookup = _Lookup()
+        metrics = ActivatorMetrics(registry)
         provisioner = KubeProvisioner(client, lookup.maximum)
         reporter = KubeReporter(client, lookup.initialization, lookup.revisions)
+        adopter = KubeAdopter(client, lookup.spec, settings.cpu_request_percent, metrics)
+        blueprints = KubeBlueprints(client, lookup.function, settings.region)
+        pool = PoolAccess(blueprints, adopter, settings.pool_max_memory_mib * MEBIBYTE) if settings.pool_size else None
         activator = Activator(
             limits_of(settings),
             provisioner,
             KubeVerifier(client),
             reporter,
-            registry,
+            metrics,
             identity=settings.pod_name,
             region=settings.region,
             front_limits=front_limits_of(settings),
+            pool=pool,
         )
         lookup.configuration = activator.configuration
         watcher = Watcher(client, activator.configuration)
@@ -78,6 +87,7 @@ async def run(settings: ActivatorSettings) -> None:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                await adopter.close()
                 await provisioner.close()
                 await reporter.close()
 
@@ -135,6 +145,13 @@ class _Lookup:
     """What provisioner and reporter ask of the configuration, which is made after them."""
 
     configuration: Configuration
+
+    def function(self, key: FunctionKey) -> Function | None:
+        return self.configuration.functions.get(key)
+
+    def spec(self, key: FunctionKey) -> FunctionSpec | None:
+        function = self.configuration.functions.get(key)
+        return function.spec if function is not None else None
 
     def maximum(self, key: FunctionKey) -> int:
         function = self.configuration.functions.get(key)

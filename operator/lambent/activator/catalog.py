@@ -31,8 +31,8 @@ HOPELESS = frozenset(
 )
 
 
-def rules_of(function: Function) -> Rules:
-    """A Function's rules for admission."""
+def rules_of(function: Function, pool: str = "") -> Rules:
+    """A Function's rules for admission; `pool`: the runtime whose generic pods may become it."""
     status = function.status
     ready = status.condition(conditions.READY)
     blocked = _blocked(status)
@@ -45,6 +45,8 @@ def rules_of(function: Function) -> Rules:
         ready=ready is not None and ready.is_true,
         blocked=blocked,
         recoverable=blocked is not None and blocked.reason is FUNCTION_INIT_ERROR,
+        # The spec at hand is the latest revision's: an older one that serves on comes from its Deployment alone.
+        pool=pool if status.latest_revision and status.ready_revision in ("", status.latest_revision) else "",
     )
 
 

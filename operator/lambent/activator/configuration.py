@@ -9,6 +9,7 @@ from lambent.activator.catalog import route_of, rules_of, target_of
 from lambent.activator.gateway import Gateway
 from lambent.api.function import Function
 from lambent.api.names import DEFAULT_REGION
+from lambent.api.pool import why_not_pooled
 from lambent.api.trigger import Trigger
 
 
@@ -22,12 +23,15 @@ class Configuration:
         forget: Callable[[FunctionKey], None],
         *,
         region: str = DEFAULT_REGION,
+        pool_memory_bytes: int = 0,
     ) -> None:
+        """Functions of up to `pool_memory_bytes` may be run by pods of a pool."""
         self.functions: dict[FunctionKey, Function] = {}
         self._gateway = gateway
         self._set_rules = set_rules
         self._forget = forget
         self._region = region
+        self._pool_memory_bytes = pool_memory_bytes
 
     def put_function(self, function: Function) -> None:
         """Added or changed. A Function that is being deleted takes no more invocations."""
@@ -36,7 +40,8 @@ class Configuration:
             self.remove_function(key)
             return
         self.functions[key] = function
-        rules = rules_of(function)
+        pooled = self._pool_memory_bytes and not why_not_pooled(function.spec, max_memory_bytes=self._pool_memory_bytes)
+        rules = rules_of(function, function.spec.runtime or "" if pooled else "")
         # Admission first: whoever can be routed can be admitted.
         self._set_rules(key, rules)
         target = target_of(function, self._region)

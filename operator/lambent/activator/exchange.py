@@ -7,27 +7,32 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
 
 from picows import WSUpgradeRequest
 
 from lambent.activator.admission.core import Admission
 from lambent.activator.admission.model import (
     Action,
+    Become,
     Cancel,
     Close,
     Fail,
     Failure,
     FunctionKey,
     Invocation,
+    Retire,
     Return,
     Rules,
     Send,
     Start,
     Want,
 )
-from lambent.activator.hello import Hello
-from lambent.activator.ports import InitializationReporter, Provisioner, Verifier
+from lambent.activator.hello import MAX_SLOTS, Hello, Identity, LinkRefusedError
+from lambent.activator.pool.desk import Desk
+from lambent.activator.ports import Adopter, Blueprints, InitializationReporter, Provisioner, Verifier
 from lambent.activator.reply import Reply
 from lambent.activator.session import MAX_RESPONSE_BYTES, LinkSession, parse_meta
 from lambent.activator.start_parts import start_parts
@@ -56,7 +61,10 @@ class Exchange:
         metrics: ActivatorMetrics,
         *,
         identity: str,
+        blueprints: Blueprints | None = None,
+        adopter: Adopter | None = None,
     ) -> None:
+        """Without `blueprints` and `adopter` it takes no generic pods."""
         self.admission = admission
         self.peers: tuple[str, ...] = ()
         self._provisioner = provisioner
@@ -69,6 +77,7 @@ class Exchange:
         self._next_session = 0
         self._todo: deque[Action] = deque()
         self._performing = False
+        self._desk = Desk(blueprints, adopter, self._give_back) if blueprints is not None and adopter is not None else None
 
     # Callers
 
@@ -93,16 +102,59 @@ class Exchange:
         self._next_session += 1
         return LinkSession(self._next_session, self)
 
-    async def verify(self, hello: Hello) -> None:
-        """Raises `LinkRefusedError` unless the hello is true."""
-        await self._verifier.verify(hello)
+    async def verify(self, hello: Hello) -> Identity:
+        """Whose it is. Raises `LinkRefusedError` unless the hello is true."""
+        identity = await self._verifier.verify(hello)
+        if hello.pool is None:
+            return identity
+        if self._desk is None:
+            raise LinkRefusedError("no pools here")
+        return await self._desk.admit(hello, identity, self._verifier.verify)
 
-    def opened(self, session: LinkSession, hello: Hello) -> dict[str, Any]:
+    def opened(self, session: LinkSession, hello: Hello, identity: Identity) -> dict[str, Any]:
         """A verified link; returns the fields of its WELCOME."""
         self._sessions[session.number] = session
-        now = self._loop.time()
-        self._perform(self.admission.open_link(session.number, hello.function, hello.revision, hello.slots, now, draining=hello.draining))
+        if hello.pool is not None and self._desk is not None:
+            self._desk.opened(session.number, identity)
+        if hello.pool is not None and hello.generic:
+            session.generic = True
+            self.admission.open_generic_link(session.number, hello.pool, draining=hello.draining)
+        else:
+            now = self._loop.time()
+            opened = self.admission.open_link(session.number, hello.function, hello.revision, hello.slots, now, draining=hello.draining)
+            self._perform(opened)
+        if hello.pool is not None and not hello.generic and not identity.moved:
+            # Its link broke before it was moved over.
+            self._adopt(session, asked=True)
         return {"activator": self._identity, "peers": list(self.peers)}
+
+    def became(self, session: LinkSession, fields: dict[str, Any]) -> None:
+        """A generic pod has become a function, or says why not."""
+        hello = session.hello
+        if hello is None or hello.pool is None:
+            raise wire.FrameError("BECAME of a pod that comes from no pool")
+        became = parse_became(fields)
+        asked = self.admission.asked(session.number)
+        self._metrics.became(hello.pool, "took" if asked and became.ok else "refused" if asked else "told")
+        if not became.name:
+            _log.warning("a generic pod could not become a function: %s", became.error, extra={"pod": hello.pod})
+        actions = self.admission.became(session.number, became.name, became.revision, became.slots, self._loop.time())
+        if became.name and hello.generic:
+            function = FunctionKey(hello.function.namespace, became.name)
+            session.hello = replace(hello, function=function, revision=became.revision, slots=became.slots)
+            session.generic = False
+            self._adopt(session, asked=asked)
+        self._perform(actions)
+
+    def _adopt(self, session: LinkSession, *, asked: bool) -> None:
+        hello = session.hello
+        if hello is not None and self._desk is not None:
+            moved = partial(self.admission.moved_over, session.number)
+            pods = self.admission.count_pods(hello.function)
+            self._desk.became(session.number, hello.function, hello.revision, pods, moved, asked=asked)
+
+    def _give_back(self, number: int) -> None:
+        self._perform(self.admission.give_back(number, self._loop.time()))
 
     def initialized(self, session: LinkSession, fields: dict[str, Any]) -> None:
         """A pod's initialisation has ended."""
@@ -114,7 +166,9 @@ class Exchange:
         if not outcome.succeeded:
             failure = Failure(FUNCTION_INIT_ERROR, outcome.error_message, outcome.error_type, outcome.stack_trace)
         session.phases = {**hello.phases, **_phases(fields)}
-        self._metrics.initialized(hello.function, outcome.duration_ms / 1000, session.phases, failed=failure is not None)
+        # Of a pod that waited in a pool, times since its start say nothing.
+        phases = session.phases if hello.pool is None else {}
+        self._metrics.initialized(hello.function, outcome.duration_ms / 1000, phases, failed=failure is not None)
         self._reporter.report(hello.function, outcome)
         self._perform(self.admission.initialized(session.number, failure, self._loop.time()))
 
@@ -159,10 +213,13 @@ class Exchange:
     def closed(self, session: LinkSession) -> None:
         """A link is gone."""
         del self._sessions[session.number]
+        if self._desk is not None:
+            self._desk.closed(session.number)
         self._perform(self.admission.close_link(session.number, self._loop.time()))
 
-    def set_peers(self, peers: Sequence[str]) -> None:
-        """Activators have come or gone: every shim is told."""
+    def set_peers(self, peers: Sequence[str], names: Sequence[str] = ()) -> None:
+        """Activators have come or gone: every shim is told. `peers` are their link addresses, `names` theirs."""
+        self.admission.pools.activators = tuple(sorted(names))
         fresh = tuple(sorted(peers))
         if fresh == self.peers:
             return
@@ -215,6 +272,13 @@ class Exchange:
         elif isinstance(action, Start):
             self._metrics.start_asked(action.function)
             self._provisioner.raise_to(action.function, action.replicas)
+        elif isinstance(action, Become):
+            session = self._sessions.get(action.link)
+            if session is not None and self._desk is not None:
+                self._desk.send(session, action)
+        elif isinstance(action, Retire):
+            if self._desk is not None:
+                self._retire(action, self._desk)
         elif isinstance(action, Close):
             self._sessions[action.link].close(action.why)
         elif (session := self._sessions.get(action.link)) is not None:
@@ -225,11 +289,34 @@ class Exchange:
             elif isinstance(action, Return):
                 session.send_count(wire.RETURN, action.slots)
 
+    def _retire(self, action: Retire, desk: Desk) -> None:
+        session = self._sessions.get(action.link)
+        if session is not None and session.hello is not None:
+            desk.retire(action.link, session.hello.function.namespace, action.why)
+
     def _send(self, action: Send) -> None:
         session = self._sessions.get(action.link)
         # A link that broke in this very moment gives everything back as soon as the loop tells.
         if session is not None:
             session.send_invocation(action.invocation, waiting=action.invocation.wants_more)
+
+
+class Became(NamedTuple):
+    """BECAME, checked for shape."""
+
+    ok: bool
+    name: str
+    revision: str
+    slots: int
+    error: str
+
+
+def parse_became(fields: dict[str, Any]) -> Became:
+    """The fields of BECAME; raises `FrameError` where they are not of its shape."""
+    name, revision, slots = fields.get("function"), fields.get("revision"), fields.get("slots")
+    if not isinstance(name, str) or not isinstance(revision, str) or (name and not (type(slots) is int and 1 <= slots <= MAX_SLOTS)):
+        raise wire.FrameError(f"BECAME names no function: {name!r} at {revision!r} with {slots!r} slots")
+    return Became(fields.get("ok") is True, name, revision, slots if type(slots) is int else 1, str(fields.get("error") or ""))
 
 
 def parse_initialization(revision: str, fields: dict[str, Any]) -> Initialization:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lambent.activator.admission.model import FunctionKey
+from lambent.activator.admission.model import FunctionKey, PoolKey
 from lambent.api import link as wire
 
 MAX_HELLO_BYTES = 64 * 1024
@@ -27,6 +27,25 @@ class Hello:
     slots: int
     draining: bool
     phases: dict[str, Any]
+    pool: PoolKey | None = None
+    """The pool it comes from; None for a pod that was started as a function's."""
+    used: bool = False
+    """Whether its container has been a function before it was restarted."""
+
+    @property
+    def generic(self) -> bool:
+        """Whether it is no function's yet."""
+        return self.pool is not None and not self.function.name
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a token proves, and a look at the pod confirms."""
+
+    pod: str
+    uid: str
+    moved: bool = True
+    """Whether the pod's labels say what the hello does; false for one that says it has become a function, and whose labels do not yet."""
 
 
 def parse_hello(fields: dict[str, Any]) -> Hello:
@@ -43,6 +62,14 @@ def parse_hello(fields: dict[str, Any]) -> Hello:
     if not isinstance(slots, int) or isinstance(slots, bool) or not 1 <= slots <= MAX_SLOTS:
         raise LinkRefusedError(f"slots of the hello must be 1 to {MAX_SLOTS}, not {slots!r}")
     phases = fields.get("phases")
+    pool = None
+    if fields.get("pool") is True:
+        runtime = fields.get("runtime")
+        if not isinstance(runtime, str) or not runtime:
+            raise LinkRefusedError(f"runtime of a pool pod's hello must be text, not {runtime!r}")
+        pool = PoolKey(texts["namespace"], runtime)
+    elif not texts["function"]:
+        raise LinkRefusedError("function of the hello is empty")
     return Hello(
         token=texts["token"],
         function=FunctionKey(texts["namespace"], texts["function"]),
@@ -51,4 +78,6 @@ def parse_hello(fields: dict[str, Any]) -> Hello:
         slots=slots,
         draining=bool(fields.get("draining")),
         phases=phases if isinstance(phases, dict) else {},
+        pool=pool,
+        used=fields.get("used") is True,
     )

@@ -12,7 +12,7 @@ Verbs = frozenset[str]
 
 CLUSTER: Final[Mapping[tuple[str, str], Verbs]] = {
     # Routing and admission.
-    ("lambent.dev", "functions"): frozenset({"list", "watch"}),
+    ("lambent.dev", "functions"): frozenset({"get", "list", "watch"}),
     ("lambent.dev", "triggers"): frozenset({"list", "watch"}),
     # How revisions initialise.
     ("lambent.dev", "functions/status"): frozenset({"patch"}),
@@ -20,7 +20,10 @@ CLUSTER: Final[Mapping[tuple[str, str], Verbs]] = {
     ("apps", "deployments/scale"): frozenset({"get", "patch"}),
     # Whose a shim is: its token, and the function its pod belongs to.
     ("authentication.k8s.io", "tokenreviews"): frozenset({"create"}),
-    ("", "pods"): frozenset({"get"}),
+    # Pods that become a function are handed to its ReplicaSet and resized; those that are nobody's are ended.
+    ("", "pods"): frozenset({"get", "patch", "delete"}),
+    ("", "pods/resize"): frozenset({"patch"}),
+    ("apps", "replicasets"): frozenset({"list"}),
 }
 
 OWN_NAMESPACE: Final[Mapping[tuple[str, str], Verbs]] = {

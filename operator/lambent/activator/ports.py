@@ -5,10 +5,11 @@ Each has one implementation for Kubernetes (`lambent.activator.cluster`) and one
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from lambent.activator.admission.model import FunctionKey
-from lambent.activator.hello import Hello
+from lambent.activator.hello import Hello, Identity
 from lambent.api.status import Initialization
 
 
@@ -25,8 +26,28 @@ class Provisioner(Protocol):
 class Verifier(Protocol):
     """Believes or refuses shims."""
 
-    async def verify(self, hello: Hello) -> None:
-        """Raises `lambent.activator.hello.LinkRefusedError` unless the hello is true."""
+    async def verify(self, hello: Hello) -> Identity:
+        """Whose it is. Raises `lambent.activator.hello.LinkRefusedError` unless the hello is true."""
+
+
+class Blueprints(Protocol):
+    """Knows what a generic pod has to be told to become a function."""
+
+    def find(self, function: FunctionKey, revision: str) -> bytes | None:
+        """The BECOME frame, where it is at hand. Raises `BlueprintError` where there is none to be had."""
+
+    async def fetch(self, function: FunctionKey, revision: str) -> bytes:
+        """The BECOME frame, from wherever its parts are. Raises `BlueprintError`."""
+
+
+class Adopter(Protocol):
+    """Hands pods that have become functions to their Deployments."""
+
+    def adopt(self, pod: Identity, function: FunctionKey, revision: str, pods: int, moved: Callable[[], None], *, pause: bool) -> None:
+        """Returns at once; `moved` is called when it is done. `pods`: how many it has. `pause`: another is likely to do it."""
+
+    def retire(self, pod: Identity, namespace: str, why: str) -> None:
+        """Have a pod ended, once it is idle; returns at once."""
 
 
 class InitializationReporter(Protocol):

@@ -16,7 +16,7 @@ import orjson
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from lambent.activator.admission.model import Invocation, State
-from lambent.activator.hello import MAX_HELLO_BYTES, Hello, LinkRefusedError, parse_hello
+from lambent.activator.hello import MAX_HELLO_BYTES, Hello, Identity, LinkRefusedError, parse_hello
 from lambent.api import link as wire
 
 HELLO_SECONDS = 5.0
@@ -40,11 +40,14 @@ class Partial:
 class Switchboard(Protocol):
     """What sessions tell, and ask."""
 
-    async def verify(self, hello: Hello) -> None:
-        """Raises `LinkRefusedError` unless the hello is true."""
+    async def verify(self, hello: Hello) -> Identity:
+        """Whose it is. Raises `LinkRefusedError` unless the hello is true."""
 
-    def opened(self, session: LinkSession, hello: Hello) -> dict[str, Any]:
+    def opened(self, session: LinkSession, hello: Hello, identity: Identity) -> dict[str, Any]:
         """A verified session; returns the fields of WELCOME."""
+
+    def became(self, session: LinkSession, fields: dict[str, Any]) -> None:
+        """BECAME."""
 
     def initialized(self, session: LinkSession, fields: dict[str, Any]) -> None:
         """INIT."""
@@ -74,6 +77,8 @@ class LinkSession(WSListener):
         self.phases: dict[str, Any] = {}
         """How its start went, as HELLO and INIT told."""
         self.opened = False
+        self.generic = False
+        """Whether its pod is no function's yet."""
         self._switchboard = switchboard
         self._transport: WSTransport | None = None
         self._loop = asyncio.get_running_loop()
@@ -135,6 +140,8 @@ class LinkSession(WSListener):
 
     def _receive(self, frame: bytes) -> None:
         kind = frame[0] if frame else 0
+        if self.generic and kind not in (wire.BECAME, wire.DRAINING):
+            raise wire.FrameError(f"frame of kind {kind:#x} is not one that a generic pod sends")
         if kind == wire.RESULT:
             flags, number, meta, payload = wire.decode_message(frame)
             if flags & wire.LAST:
@@ -152,6 +159,8 @@ class LinkSession(WSListener):
             self._switchboard.initialized(self, wire.decode_control(frame))
         elif kind == wire.DRAINING:
             self._switchboard.draining(self)
+        elif kind == wire.BECAME:
+            self._switchboard.became(self, wire.decode_control(frame))
         else:
             raise wire.FrameError(f"frame of kind {kind:#x} is not one a shim sends after its hello")
 
@@ -176,7 +185,7 @@ class LinkSession(WSListener):
 
     async def _verify(self, hello: Hello) -> None:
         try:
-            await self._switchboard.verify(hello)
+            identity = await self._switchboard.verify(hello)
         except LinkRefusedError as error:
             _log.warning("link of %s/%s refused: %s", hello.function.namespace, hello.function.name, error)
             self.close(str(error))
@@ -185,7 +194,7 @@ class LinkSession(WSListener):
             self._hello_timer.cancel()
         if self._transport is not None:
             self.opened = True
-            fields = self._switchboard.opened(self, hello)
+            fields = self._switchboard.opened(self, hello, identity)
             self._send(wire.encode_control(wire.WELCOME, fields))
 
     # To the network
@@ -201,6 +210,12 @@ class LinkSession(WSListener):
         self._send(wire.encode_message(wire.INVOKE, flags, invocation.number, invocation.meta, payload[: wire.CHUNK_BYTES]))
         self._bodies.append((invocation, invocation.number, wire.CHUNK_BYTES))
         self._pump_bodies()
+
+    def send_become(self, frame: bytes) -> None:
+        """BECOME, encoded."""
+        self._send(frame)
+        # At once: nothing else is likely to be sent with it, and somebody waits.
+        self._send_batch()
 
     def send_part(self, kind: int, number: int) -> None:
         """CANCEL."""

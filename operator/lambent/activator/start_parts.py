@@ -15,6 +15,9 @@ def start_parts(asked_at: float, wait_seconds: float, raised_at: float | None, p
     where the pod's start began before it was asked for.
     """
     end = asked_at + wait_seconds
+    became = phases.get("becomeMs")
+    if isinstance(became, int | float):
+        return _parts_of_becoming(asked_at, end, became, phases)
     times = [phases.get(name) for name in ("startedAt", "helloMs", "initMs")]
     if not all(isinstance(value, int | float) for value in times):
         return {}
@@ -23,6 +26,18 @@ def start_parts(asked_at: float, wait_seconds: float, raised_at: float | None, p
         return {}
     marks = [("scale", raised_at if raised_at is not None and asked_at <= raised_at <= started else asked_at)]
     marks += [("schedule", started), ("shim", started + hello), ("import", started + max(hello, ready)), ("send", end)]
+    return _measure(asked_at, end, marks)
+
+
+def _parts_of_becoming(asked_at: float, end: float, became: float, phases: Mapping[str, Any]) -> dict[str, float]:
+    """Of a pod from a pool: `become` (until it knew what), `import`, `send`."""
+    started, ready = phases.get("startedAt"), phases.get("initMs")
+    if not isinstance(started, int | float) or not isinstance(ready, int | float) or (started + became) / 1000 <= asked_at:
+        return {}
+    return _measure(asked_at, end, [("become", (started + became) / 1000), ("import", (started + ready) / 1000), ("send", end)])
+
+
+def _measure(asked_at: float, end: float, marks: list[tuple[str, float]]) -> dict[str, float]:
     parts = {}
     before = asked_at
     for name, mark in marks:

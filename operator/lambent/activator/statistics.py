@@ -35,6 +35,7 @@ def build_push(activator: str, sequence: int, interval_seconds: float, observed:
             "queued": each.queued,
             "requests": each.requests,
             "ready": each.ready,
+            "starts": each.starts,
         }
         for each in observed
     ]

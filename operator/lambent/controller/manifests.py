@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lambent.api import names
+from lambent.api.files import CodeFiles
 from lambent.api.function import Function
 from lambent.api.group import LABEL_FUNCTION, ROLE_CANDIDATE, ROLE_FUNCTION
-from lambent.controller.code_files import CodeFiles
 from lambent.controller.labels import child_metadata, pod_selector
 from lambent.controller.options import Installation, RuntimeImage
 from lambent.controller.pod_template import STATUS_PORT, build_pod_template

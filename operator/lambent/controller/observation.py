@@ -10,9 +10,9 @@ from typing import Any, Final
 from lambent.api import conditions, names
 from lambent.api.code import ConfigMapCode
 from lambent.api.fields import InvalidSpecError
+from lambent.api.files import CodeFiles, config_map_files, inline_files
 from lambent.api.function import Function
 from lambent.api.group import API_VERSION, FUNCTIONS, LABEL_FUNCTION
-from lambent.controller.code_files import CodeFiles, config_map_files, inline_files
 from lambent.controller.diagnosis import Problem
 from lambent.controller.drift import Accepted
 from lambent.controller.plan import Observed

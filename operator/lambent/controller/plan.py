@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from lambent.api.files import CodeFiles
 from lambent.api.function import Function
-from lambent.controller.code_files import CodeFiles
 from lambent.controller.diagnosis import Problem
 from lambent.controller.drift import Accepted, Manifest
 from lambent.controller.views import CodeView, DeploymentView, ObjectView, PodView

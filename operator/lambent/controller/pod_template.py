@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from lambent.api.files import CodeFiles
 from lambent.api.function import Function
 from lambent.api.group import TOKEN_AUDIENCE
 from lambent.api.names import CONTAINER, code_config_map
 from lambent.api.pod import Volume
 from lambent.api.shim import build_resources, function_fields
-from lambent.controller.code_files import CodeFiles, code_volume_items
+from lambent.controller.code_files import code_volume_items
 from lambent.controller.labels import pod_labels
 from lambent.controller.options import Installation, RuntimeImage
 

@@ -16,13 +16,14 @@ from prometheus_client import CollectorRegistry
 
 from lambent.activator.activator import Activator
 from lambent.activator.admission.model import FunctionKey, Limits
-from lambent.activator.hello import Hello, LinkRefusedError
+from lambent.activator.hello import Hello, Identity
 from lambent.dev.console import Console, describe
 from lambent.dev.interpreter import build_interpreter
 from lambent.dev.manifests import fingerprint, read_folder
 from lambent.dev.processes import ShimProcess, Surroundings, start_shim
 from lambent.dev.revision import Revision
 from lambent.dev.workshop import Workshop
+from lambent.telemetry.activator_metrics import ActivatorMetrics
 from lambent.telemetry.logs import configure_logging
 
 LOOK_SECONDS = 0.5
@@ -60,10 +61,9 @@ class LocalVerifier:
     """Shims of this machine's own starting prove themselves by coming from it: the link port is bound to loopback, and on the same
     machine whoever can reach it could as well read the code. There is no token to check."""
 
-    async def verify(self, hello: Hello) -> None:
-        """Raises `LinkRefusedError` for a function nobody could have started."""
-        if not hello.function.name:
-            raise LinkRefusedError("function of the hello is empty")
+    async def verify(self, hello: Hello) -> Identity:
+        """Believes what it hears."""
+        return Identity(hello.pod, hello.pod)
 
 
 async def serve(folder: Path, host: str, port: int, runtime_images: Path, environ: Mapping[str, str], console: Console) -> None:
@@ -80,7 +80,7 @@ async def serve(folder: Path, host: str, port: int, runtime_images: Path, enviro
             return await start_shim(revision, number, surroundings, console.write)
 
         workshop = Workshop(start, console.say)
-        activator = Activator(Limits(), workshop, LocalVerifier(), workshop, CollectorRegistry(), identity="dev")
+        activator = Activator(Limits(), workshop, LocalVerifier(), workshop, ActivatorMetrics(CollectorRegistry()), identity="dev")
         workshop.configuration = activator.configuration
         await activator.start_links(LOOPBACK, 0)
         await activator.start_http(host, port)

@@ -97,6 +97,18 @@ class ActivatorSettings(ProcessSettings):
     token_file: str = setting(
         "LAMBENT_TOKEN_FILE", "/var/run/secrets/lambent/token", "This activator's projected token, shown to autoscalers."
     )
+    pool_size: int = setting("LAMBENT_POOL_SIZE", 2, "Generic pods of a pool; 0: none are taken.", low=0, high=100)
+    pool_max_memory_mib: int = setting(
+        "LAMBENT_POOL_MAX_MEMORY_MIB",
+        1024,
+        "Largest memory of a function that generic pods have room for.",
+        unit="MiB",
+        low=128,
+        high=10_240,
+    )
+    cpu_request_percent: int = setting(
+        "LAMBENT_CPU_REQUEST_PERCENT", 100, "Share of Lambda's CPU for the memory that function pods request.", unit="%", low=1, high=100
+    )
     region: str = setting("LAMBENT_REGION", "us-east-1", "Region in ARNs.")
     settle_seconds: float = setting(
         "LAMBENT_SETTLE_SECONDS", 1.0, "After SIGTERM, how long new connections are still taken.", unit="s", low=0, high=60

@@ -56,6 +56,7 @@ class ActivatorMetrics(Collector):
     """What happens per invocation is in plain numbers that `collect` turns into metrics; the rest, rarer, is prometheus_client's."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
         self.cold_starts = Counter("lambent_cold_starts", "Invocations that waited for a pod to start.", FUNCTION, registry=registry)
         self.cold_start_phases = Histogram(
             "lambent_cold_start_phase_seconds", "Parts of cold starts.", (*FUNCTION, "phase"), buckets=SECONDS, registry=registry
@@ -65,6 +66,15 @@ class ActivatorMetrics(Collector):
         )
         self.starts_asked = Counter("lambent_starts_asked", "Times this activator raised a scale.", FUNCTION, registry=registry)
         self.bounces = Counter("lambent_bounces", "Invocations that met a slot just taken and went elsewhere.", registry=registry)
+        self.pool_pods = Counter(
+            "lambent_pool_pods",
+            "Generic pods that became a function: took by this activator, told of another's, refused because they were something already.",
+            ("namespace", "runtime", "outcome"),
+            registry=registry,
+        )
+        self.adoptions = Counter(
+            "lambent_adoptions", "What came of handing such pods to their Deployments.", ("outcome",), registry=registry
+        )
         self.refused = Counter("lambent_requests_refused", "Requests that reached no function, by reason.", ("reason",), registry=registry)
         self._functions: dict[tuple[str, str], _OfFunction] = {}
         registry.register(self)
@@ -115,6 +125,14 @@ class ActivatorMetrics(Collector):
         """The scale is raised."""
         self.starts_asked.labels(*function).inc()
 
+    def became(self, pool: tuple[str, str], outcome: str) -> None:
+        """A generic pod has said what it is."""
+        self.pool_pods.labels(*pool, outcome).inc()
+
+    def adopted(self, outcome: str) -> None:
+        """A pod was handed over, or not."""
+        self.adoptions.labels(outcome).inc()
+
     def bounced(self) -> None:
         """An invocation came back unstarted."""
         self.bounces.inc()
@@ -138,6 +156,20 @@ class ActivatorMetrics(Collector):
     def _numbers(self, function: tuple[str, str]) -> _OfFunction:
         numbers = self._functions[function] = _OfFunction()
         return numbers
+
+
+class PoolCollector(Collector):
+    """Generic pods that wait, read at the moment of the scrape."""
+
+    def __init__(self, figures: Callable[[], Iterable[tuple[tuple[str, str], int]]]) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauge."""
+        waiting = GaugeMetricFamily("lambent_pool_waiting", "Generic pods linked to this activator.", labels=("namespace", "runtime"))
+        for pool, count in self._figures():
+            waiting.add_metric(list(pool), count)
+        return [waiting]
 
 
 class FigureCollector(Collector):

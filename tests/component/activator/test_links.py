@@ -14,11 +14,12 @@ from prometheus_client import CollectorRegistry
 from lambent.activator import session as session_module
 from lambent.activator.activator import Activator
 from lambent.activator.admission.model import Failure, FunctionKey, Invocation, Limits
-from lambent.activator.hello import Hello, LinkRefusedError
+from lambent.activator.hello import Hello, Identity, LinkRefusedError
 from lambent.activator.reply import Reply
 from lambent.api import link as wire
 from lambent.api.function import parse_function
 from lambent.api.status import Initialization
+from lambent.telemetry.activator_metrics import ActivatorMetrics
 from tests.support.asking import ask
 from tests.support.scripted_shim import Outcome, ScriptedShim
 
@@ -41,9 +42,10 @@ class Surroundings:
     def raised_at(self, function: FunctionKey) -> float | None:
         return None
 
-    async def verify(self, hello: Hello) -> None:
+    async def verify(self, hello: Hello) -> Identity:
         if hello.token == "bad":
             raise LinkRefusedError("token refused: bad")
+        return Identity(hello.pod, hello.pod)
 
     def report(self, function: FunctionKey, outcome: Initialization) -> None:
         self.reported.append(outcome)
@@ -52,7 +54,7 @@ class Surroundings:
 def with_activator(scenario: Callable[[Activator, Surroundings], Awaitable[None]]) -> None:
     async def run() -> None:
         surroundings = Surroundings()
-        activator = Activator(Limits(), surroundings, surroundings, surroundings, CollectorRegistry(), identity="a")
+        activator = Activator(Limits(), surroundings, surroundings, surroundings, ActivatorMetrics(CollectorRegistry()), identity="a")
         activator.configuration.put_function(parse_function(FUNCTION))
         await activator.start_links("127.0.0.1", 0)
         try:
@@ -113,7 +115,7 @@ def test_a_hello_that_cannot_be_used_closes_the_link_with_its_reason(frames: lis
         for kind, payload in frames:
             transport.send(kind, payload)
         assert why in await raw.closed
-        assert activator.admission.figures()[0][3] == 0
+        assert activator.admission.figures() == []
 
     with_activator(scenario)
 
@@ -184,7 +186,7 @@ def test_a_shim_that_answers_no_ping_is_lost(monkeypatch: pytest.MonkeyPatch) ->
         transport.send(WSMsgType.BINARY, wire.encode_control(wire.HELLO, HELLO))
         transport.send(WSMsgType.PONG, b"")
         await raw.closed
-        assert activator.admission.figures() == [(KEY, 0, 0, 0)]
+        assert activator.admission.figures() == []
 
     with_activator(scenario)
 

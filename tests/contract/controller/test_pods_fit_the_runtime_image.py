@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
+from lambent.api.files import inline_files
 from lambent.api.function import parse_function
-from lambent.controller.code_files import inline_files
 from lambent.controller.options import RuntimeImage
 from lambent.controller.pod_template import SHIM_ENVIRONMENT, STATUS_PORT, TASK_ROOT, USER_ID, build_pod_template, shim_configuration
 from lambent_shim.configuration import parse_configuration

@@ -29,9 +29,10 @@ def test_a_meter_weighs_levels_by_their_time() -> None:
     meter.change(2, 11.0)
     meter.change(-1, 12.0)
     meter.requests += 2
+    meter.starts += 3
 
-    assert meter.read(14.0) == (1.0, 2)
-    assert meter.read(15.0) == (1.0, 0)
+    assert meter.read(14.0) == (1.0, 2, 3)
+    assert meter.read(15.0) == (1.0, 0, 0)
     meter.change(-1, 15.0)
     assert meter.idle
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from lambent.api.files import inline_files
 from lambent.api.function import Function, parse_function
-from lambent.controller.code_files import inline_files
 from lambent.controller.manifests import build_candidate, build_deployment, build_network_policy, build_service, function_url
 from lambent.controller.options import Installation, RuntimeImage
 from lambent.controller.pod_template import build_pod_template

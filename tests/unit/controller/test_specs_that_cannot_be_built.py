@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from lambent.api.fields import InvalidSpecError
+from lambent.api.files import collect_files, config_map_files
 from lambent.api.function import parse_function, parse_function_spec
 from lambent.api.trigger import parse_trigger
-from lambent.controller.code_files import collect_files, config_map_files
 from lambent.controller.decision import decide, decide_invalid
 from lambent.controller.diagnosis import Problem
 from lambent.controller.served import find_unserved_fields, find_unserved_trigger_fields

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 
 from lambent.activator.admission.function import FunctionQueue
 from lambent.activator.admission.link import Link
-from lambent.activator.admission.model import Action, Fail, Failure, FunctionKey, Invocation, Limits, Rules, State
+from lambent.activator.admission.model import (
+    Action,
+    Fail,
+    Failure,
+    FunctionKey,
+    Invocation,
+    Limits,
+    PoolKey,
+    Retire,
+    Rules,
+    State,
+)
+from lambent.activator.admission.pools import Pools
 from lambent.api.reasons import CALLER_NOT_FOUND, PLATFORM_QUEUE_FULL
 
 
@@ -19,6 +31,7 @@ class Observed:
     queued: int
     requests: int
     ready: int
+    starts: int = 0
 
 
 class Admission:
@@ -26,6 +39,7 @@ class Admission:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.pools = Pools()
         self._queues: dict[FunctionKey, FunctionQueue] = {}
         self._links: dict[int, Link] = {}
         self._active: dict[FunctionKey, FunctionQueue] = {}
@@ -88,6 +102,68 @@ class Admission:
         self._queue(key, now).add_link(link)
         return []
 
+    def open_generic_link(self, number: int, pool: PoolKey, *, draining: bool = False) -> None:
+        """A verified hello of a pod that is no function's yet."""
+        link = Link(number, FunctionKey(pool.namespace, ""), "", 1)
+        link.born = pool
+        link.draining = draining
+        self._links[number] = link
+        if not draining:
+            self.pools.add(link)
+
+    def became(self, number: int, name: str, revision: str, slots: int, now: float) -> list[Action]:
+        """BECAME: what the pod is from now on, whoever has asked it; without a name, why it could not be what was asked is in the log."""
+        link = self._links[number]
+        out: list[Action] = []
+        if link.generic:
+            if name:
+                self.pools.remove(link)
+                self._turn(link, name, revision, slots, now)
+            return out
+        queue = self._queues[link.function]
+        if (name, revision) == (link.function.name, link.revision):
+            link.asked_at = 0.0
+            link.slots = slots
+            return out
+        if not link.asked_at:
+            return [*out, Retire(number, f"it was {link.function.name} and says now that it is {name or 'none'}")]
+        queue.dismiss(link, now, out, unfit=False)
+        if name:
+            self._turn(link, name, revision, slots, now)
+        else:
+            link.turn_into(FunctionKey(link.function.namespace, ""), "", 1)
+            out.append(Retire(number, "it could not become what it was asked to"))
+        return self._done(queue, out)
+
+    def give_back(self, number: int, now: float) -> list[Action]:
+        """BECOME could not be sent, for a reason that lies in the function: the pod goes back, and the function starts without."""
+        link, queue, out = self._find(number)
+        queue.dismiss(link, now, out, unfit=True)
+        link.turn_into(FunctionKey(link.function.namespace, ""), "", 1)
+        if not link.draining:
+            self.pools.add(link)
+        return self._done(queue, out)
+
+    def asked(self, number: int) -> bool:
+        """Whether the pod was asked by this activator to become something, and has not answered."""
+        return bool(self._links[number].asked_at)
+
+    def count_pods(self, key: FunctionKey) -> int:
+        """Pods that serve a function, or will."""
+        queue = self._queues.get(key)
+        return len(queue.links.serving) if queue is not None else 0
+
+    def moved_over(self, number: int) -> None:
+        """Kubernetes knows the pod as its function's; harmless where the link is gone."""
+        link = self._links.get(number)
+        if link is not None:
+            link.held = False
+
+    def _turn(self, link: Link, name: str, revision: str, slots: int, now: float) -> None:
+        key = FunctionKey(link.function.namespace, name)
+        link.turn_into(key, revision, slots)
+        self._queue(key, now).add_link(link)
+
     def initialized(self, number: int, failure: Failure | None, now: float) -> list[Action]:
         """INIT: how the pod's initialisation ended."""
         link, queue, out = self._find(number)
@@ -114,12 +190,22 @@ class Admission:
 
     def drain(self, number: int, now: float) -> list[Action]:
         """DRAINING."""
+        generic = self._links[number]
+        if generic.generic:
+            generic.draining = True
+            self.pools.remove(generic)
+            return []
         link, queue, out = self._find(number)
         queue.drain(link, now, out)
         return self._done(queue, out)
 
     def close_link(self, number: int, now: float) -> list[Action]:
         """The link is gone."""
+        generic = self._links[number]
+        if generic.generic:
+            del self._links[number]
+            self.pools.remove(generic)
+            return []
         link, queue, out = self._find(number)
         del self._links[number]
         queue.remove_link(link, now, out)
@@ -143,7 +229,8 @@ class Admission:
     def check_links(self, now: float) -> list[Action]:
         """Look for shims that owe an answer; call about once a second."""
         out: list[Action] = []
-        for queue in list(self._queues.values()):
+        for key in {link.function for link in self._links.values() if not link.generic}:
+            queue = self._queues[key]
             queue.check_links(now, out)
             self._note(queue)
         return out
@@ -154,8 +241,8 @@ class Admission:
         for key, queue in list(self._active.items()):
             if queue.meter.idle:
                 del self._active[key]
-            concurrency, requests = queue.meter.read(now)
-            observed.append(Observed(key, concurrency, len(queue.waiting.line), requests, queue.links.ready))
+            concurrency, requests, starts = queue.meter.read(now)
+            observed.append(Observed(key, concurrency, len(queue.waiting.line), requests, queue.links.ready, starts))
         return observed
 
     @property
@@ -178,6 +265,7 @@ class Admission:
         return [
             (queue.key, sum(link.load for link in queue.links.by_number.values()), len(queue.waiting.line), queue.links.ready)
             for queue in self._queues.values()
+            if queue.links.by_number or queue.waiting.line
         ]
 
     # Inside
@@ -195,7 +283,7 @@ class Admission:
     def _queue(self, key: FunctionKey, now: float) -> FunctionQueue:
         queue = self._queues.get(key)
         if queue is None:
-            queue = self._queues[key] = FunctionQueue(key, self.limits, now)
+            queue = self._queues[key] = FunctionQueue(key, self.limits, self.pools, now)
         return queue
 
     def _find(self, number: int) -> tuple[Link, FunctionQueue, list[Action]]:

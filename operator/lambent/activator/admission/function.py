@@ -12,6 +12,7 @@ from lambent.activator.admission.links import Links
 from lambent.activator.admission.meter import Meter
 from lambent.activator.admission.model import (
     Action,
+    Become,
     Cancel,
     Close,
     Fail,
@@ -19,6 +20,7 @@ from lambent.activator.admission.model import (
     FunctionKey,
     Invocation,
     Limits,
+    PoolKey,
     Return,
     Rules,
     Send,
@@ -26,6 +28,7 @@ from lambent.activator.admission.model import (
     State,
     Want,
 )
+from lambent.activator.admission.pools import Pools
 from lambent.activator.admission.starts import Starts
 from lambent.activator.admission.trials import Trials
 from lambent.activator.admission.waiting import Waiting
@@ -35,7 +38,7 @@ from lambent.api.reasons import PLATFORM_LINK_LOST, PLATFORM_NOT_READY, PLATFORM
 class FunctionQueue:
     """Changes synchronously, appends what is to be done to `out`, and does nothing else."""
 
-    def __init__(self, key: FunctionKey, limits: Limits, now: float) -> None:
+    def __init__(self, key: FunctionKey, limits: Limits, pools: Pools, now: float) -> None:
         self.key = key
         self.rules: Rules | None = None
         """None until the Function is known: a link may come before it."""
@@ -43,6 +46,9 @@ class FunctionQueue:
         self.links = Links()
         self.meter = Meter(now)
         self._limits = limits
+        self._pools = pools
+        self._unfit_until = 0.0
+        """Until then generic pods are of no use to it."""
         self._starts = Starts(limits)
         self._trials = Trials(limits)
 
@@ -119,6 +125,8 @@ class FunctionQueue:
         """Close links whose shim owes an answer far beyond the timeout; forget ghosts that must have ended."""
         longest = self._longest()
         for link in list(self.links.by_number.values()):
+            if link.asked_at and now > link.asked_at + self._limits.become_seconds:
+                out.append(Close(link.number, f"it did not become {self.key.name} within {self._limits.become_seconds:g} s"))
             if any(now > invocation.dispatched_at + longest for invocation in link.in_flight.values()):
                 out.append(Close(link.number, f"no answer within {longest:g} s"))
             for number in [number for number, until in link.ghosts.items() if until <= now]:
@@ -239,11 +247,44 @@ class FunctionQueue:
         self._starts.forget()
 
     def plan_start(self, now: float, out: list[Action]) -> None:
-        """Ask for the pods that are missing."""
+        """Ask for the pods that are missing: generic ones, and where there are not enough of them, the Deployment's."""
         if self.rules is not None and self.waiting.line:
             needed = self._starts.plan(now, self.waiting, self.links, self.rules)
             if needed is not None:
-                out.append(Start(self.key, needed))
+                self.meter.starts += self._starts.fresh
+                missing = needed - len(self.links.serving)
+                if self._take(missing, self.rules, now, out) < missing:
+                    out.append(Start(self.key, needed))
+
+    def _take(self, missing: int, rules: Rules, now: float, out: list[Action]) -> int:
+        """Have generic pods become this function's; how many of those that are missing."""
+        if not rules.pool or now < self._unfit_until:
+            return 0
+        links = self.links
+        held = sum(link.held for link in links.by_number.values())
+        allowed = self._pools.allowance(self.key, rules.max_scale, len(links.serving), held)
+        taken = 0
+        while taken < min(missing, allowed):
+            link = self._pools.take(PoolKey(self.key.namespace, rules.pool))
+            if link is None:
+                break
+            link.turn_into(self.key, rules.revision, rules.concurrency)
+            link.asked_at = now
+            link.held = True
+            links.add(link)
+            out.append(Become(link.number, self.key, rules.revision))
+            taken += 1
+        return taken
+
+    def dismiss(self, link: Link, now: float, out: list[Action], *, unfit: bool) -> None:
+        """A pod that was asked to become this function's did not. Nothing was sent to it. `unfit`: nor would others."""
+        if unfit:
+            self._unfit_until = now + self._limits.unfit_seconds
+        link.asked_at = 0.0
+        link.held = False
+        self.links.lose(link)
+        self._starts.lost(len(self.links.by_number))
+        self.plan_start(now, out)
 
     def _settle(self, link: Link, now: float, out: list[Action]) -> int:
         """After a change of one link: how many invocations were sent to it."""

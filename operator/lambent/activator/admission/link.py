@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambent.activator.admission.model import Failure, FunctionKey, Invocation
+from lambent.activator.admission.model import Failure, FunctionKey, Invocation, PoolKey
 
 _NUMBERS = 0xFFFFFFFF
 _FAILED_RANK = 100
@@ -13,11 +13,14 @@ class Link:
     """One pod's link. `credit` is how many invocations it is believed to take now; its shim may know better and bounce one."""
 
     __slots__ = (
+        "asked_at",
+        "born",
         "credit",
         "draining",
         "failure",
         "function",
         "ghosts",
+        "held",
         "in_flight",
         "initialized",
         "last_number",
@@ -48,6 +51,27 @@ class Link:
         """Started invocations whose caller has gone, by the time they have ended at the latest: they still hold their slots."""
         self.level: tuple[int, int] | None = None
         self.last_number = 0
+        self.born: PoolKey | None = None
+        """The pool it comes from; its `function` has no name until it has become one, or was asked to."""
+        self.asked_at = 0.0
+        """When this activator asked it to become the function; 0 where it did not, or has the answer."""
+        self.held = False
+        """Whether this activator took it from its pool, and Kubernetes does not know it as the function's yet."""
+
+    @property
+    def generic(self) -> bool:
+        """Whether it is no function's."""
+        return not self.function.name
+
+    def turn_into(self, function: FunctionKey, revision: str, slots: int) -> None:
+        """It is, or is asked to be, that function's; not initialised yet."""
+        self.function = function
+        self.revision = revision
+        self.slots = slots
+        self.credit = 0
+        self.initialized = False
+        self.failure = None
+        self.wanting = False
 
     @property
     def serving(self) -> bool:

@@ -16,6 +16,13 @@ class FunctionKey(NamedTuple):
     name: str
 
 
+class PoolKey(NamedTuple):
+    """Which pool of generic pods: pods can't change namespaces."""
+
+    namespace: str
+    runtime: str
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why an invocation was not served.
@@ -45,6 +52,13 @@ class Rules:
     """Set where no pod that could start would serve, as far as is known: invocations are answered with this at once."""
     recoverable: bool = False
     """Whether what blocks it may pass by itself (an initialisation that failed): then one invocation in a while tries."""
+    pool: str = ""
+    """The runtime whose generic pods may become it; empty: it starts by its Deployment alone."""
+
+    @property
+    def revision(self) -> str:
+        """What new pods are to run."""
+        return self.ready_revision or self.latest_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,10 @@ class Limits:
     """Of a function that has never initialised, how often an invocation may try it again; see `trials`."""
     initialise_again_longest_seconds: float = 60.0
     """The longest pause between two tries that start a pod."""
+    become_seconds: float = 2.0
+    """How long a generic pod may take to say that it has become what it was asked to."""
+    unfit_seconds: float = 60.0
+    """How long a function whose code or environment could not be had goes without generic pods."""
     answer_grace_seconds: float = 15.0
     """How long after a function's timeout its shim may still answer before it counts as broken."""
 
@@ -170,6 +188,21 @@ class Start(NamedTuple):
     replicas: int
 
 
+class Become(NamedTuple):
+    """BECOME on the link of a generic pod."""
+
+    link: int
+    function: FunctionKey
+    revision: str
+
+
+class Retire(NamedTuple):
+    """Have the pod behind a link ended: it is of no use to anybody."""
+
+    link: int
+    why: str
+
+
 class Close(NamedTuple):
     """Break the link: its shim no longer keeps to the protocol."""
 
@@ -177,4 +210,4 @@ class Close(NamedTuple):
     why: str
 
 
-Action = Send | Cancel | Want | Return | Fail | Start | Close
+Action = Send | Cancel | Want | Return | Fail | Start | Become | Retire | Close

@@ -12,12 +12,14 @@ from lambent.activator.admission.waiting import Waiting
 class Starts:
     """Remembers what was asked for last, so that it is not asked for at every turn."""
 
-    __slots__ = ("_limits", "_requested", "_requested_at")
+    __slots__ = ("_limits", "_requested", "_requested_at", "fresh")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._requested = 0
         self._requested_at = 0.0
+        self.fresh = 0
+        """Pods that the last plan asked for and none before it."""
 
     def plan(self, now: float, waiting: Waiting, links: Links, rules: Rules) -> int | None:
         """As many pods as those that wait need, on top of those there are; None where nothing is to be asked for now."""
@@ -30,6 +32,7 @@ class Starts:
         overdue = now - self._requested_at >= self._limits.start_retry_seconds
         if needed <= len(serving) or (needed <= self._requested and not overdue):
             return None
+        self.fresh = max(0, needed - max(len(serving), self._requested))
         self._requested = max(needed, self._requested)
         self._requested_at = now
         return needed

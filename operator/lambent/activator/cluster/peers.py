@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.paths import collection_path
@@ -12,23 +12,40 @@ from lambent.kube.watch import Added, Deleted, Listed, Modified, watch_objects
 SERVICE_LABEL = "kubernetes.io/service-name"
 
 
-async def watch_peers(client: KubeClient, namespace: str, service: str, tell: Callable[[list[str]], None]) -> None:
-    """Calls `tell` with all addresses after each change, without end."""
-    slices: dict[str, tuple[str, ...]] = {}
+async def watch_peers(client: KubeClient, namespace: str, service: str, tell: Callable[[list[str], list[str]], None]) -> None:
+    """Calls `tell` with all addresses and the names of their pods after each change, without end."""
+    slices: dict[str, Endpoints] = {}
     path = collection_path("discovery.k8s.io/v1", "endpointslices", namespace)
     async for event in watch_objects(client, path, label_selector=f"{SERVICE_LABEL}={service}", keep=_keep):
         match event:
             case Listed(items=items):
                 slices = dict(items)
-            case Added(item=(name, addresses)) | Modified(item=(name, addresses)):
-                slices[name] = addresses
+            case Added(item=(name, endpoints)) | Modified(item=(name, endpoints)):
+                slices[name] = endpoints
             case Deleted(item=(name, _)):
                 slices.pop(name, None)
-        tell(sorted({address for addresses in slices.values() for address in addresses}))
+        addresses = {address for endpoints in slices.values() for address in endpoints.addresses}
+        names = {pod for endpoints in slices.values() for pod in endpoints.pods}
+        tell(sorted(addresses), sorted(names))
 
 
-def _keep(item: Json) -> tuple[str, tuple[str, ...]]:
-    return str((item.get("metadata") or {}).get("name")), tuple(addresses_of(item))
+class Endpoints(NamedTuple):
+    """What an EndpointSlice holds."""
+
+    addresses: tuple[str, ...]
+    pods: tuple[str, ...]
+
+
+def _keep(item: Json) -> tuple[str, Endpoints]:
+    return str((item.get("metadata") or {}).get("name")), Endpoints(tuple(addresses_of(item)), tuple(pods_of(item)))
+
+
+def pods_of(endpoint_slice: Json) -> Iterable[str]:
+    """The name of the pod behind each endpoint that is not going away."""
+    for endpoint in endpoint_slice.get("endpoints") or []:
+        reference: dict[str, Any] = endpoint.get("targetRef") or {}
+        if not (endpoint.get("conditions") or {}).get("terminating") and reference.get("name"):
+            yield str(reference["name"])
 
 
 def addresses_of(endpoint_slice: Json) -> Iterable[str]:

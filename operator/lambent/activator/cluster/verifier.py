@@ -12,8 +12,8 @@ import binascii
 import json
 from typing import Any
 
-from lambent.activator.hello import Hello, LinkRefusedError
-from lambent.api.group import LABEL_FUNCTION, TOKEN_AUDIENCE
+from lambent.activator.hello import Hello, Identity, LinkRefusedError
+from lambent.api.group import LABEL_FUNCTION, LABEL_ROLE, LABEL_RUNTIME, ROLE_POOL, TOKEN_AUDIENCE
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import KubeError, NotFoundError
 from lambent.kube.paths import object_path
@@ -26,8 +26,8 @@ class KubeVerifier:
     def __init__(self, client: KubeClient) -> None:
         self._client = client
 
-    async def verify(self, hello: Hello) -> None:
-        """Raises `LinkRefusedError` unless the token's pod is one of the function the hello names."""
+    async def verify(self, hello: Hello) -> Identity:
+        """Raises `LinkRefusedError` unless the token's pod is one of the function, or of the pool, that the hello names."""
         namespace, pod_name = hello.function.namespace, claimed_pod(hello.token)
         try:
             path = object_path("v1", "pods", namespace, pod_name)
@@ -46,19 +46,32 @@ class KubeVerifier:
         finally:
             reviewing.cancel()
             reading.cancel()
-        check_pod(hello, pod, namespace=identity.namespace, name=identity.pod, uid=identity.pod_uid)
+        return check_pod(hello, pod, namespace=identity.namespace, name=identity.pod, uid=identity.pod_uid)
 
 
-def check_pod(hello: Hello, pod: Json, *, namespace: str, name: str, uid: str) -> None:
+def check_pod(hello: Hello, pod: Json, *, namespace: str, name: str, uid: str) -> Identity:
     """Pure: raises `LinkRefusedError` unless identity, pod and hello fit together."""
     metadata: dict[str, Any] = pod.get("metadata") or {}
     if namespace != hello.function.namespace:
         raise LinkRefusedError(f"the token is of namespace {namespace}, the hello of {hello.function.namespace}")
     if not uid or uid != metadata.get("uid") or name != metadata.get("name"):
         raise LinkRefusedError("the token is bound to another pod than it says")
-    label = (metadata.get("labels") or {}).get(LABEL_FUNCTION)
+    labels: dict[str, str] = metadata.get("labels") or {}
+    if hello.pool is not None and labels.get(LABEL_ROLE) == ROLE_POOL:
+        _check_pool(hello, pod, labels.get(LABEL_RUNTIME, ""))
+        return Identity(name, uid, moved=hello.generic)
+    label = labels.get(LABEL_FUNCTION)
     if label != hello.function.name:
         raise LinkRefusedError(f"pod {name} belongs to function {label!r}, not {hello.function.name!r}")
+    return Identity(name, uid)
+
+
+def _check_pool(hello: Hello, pod: Json, runtime: str) -> None:
+    if hello.pool is None or runtime != hello.pool.runtime:
+        raise LinkRefusedError(f"the pod is of the pool {runtime!r}, not {hello.pool.runtime if hello.pool else ''!r}")
+    statuses: list[Any] = (pod.get("status") or {}).get("containerStatuses") or []
+    if hello.generic and not hello.used and any(status.get("restartCount") for status in statuses):
+        raise LinkRefusedError("the pod's container was restarted: it may have been a function before")
 
 
 def claimed_pod(token: str) -> str:

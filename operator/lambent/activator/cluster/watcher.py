@@ -14,6 +14,9 @@ from lambent.kube.client import Json, KubeClient
 from lambent.kube.paths import collection_path
 from lambent.kube.watch import Added, Listed, Modified, watch_objects
 
+KEPT_CODE_CHARACTERS = 4096
+"""Code up to this is kept with its Function, so that a generic pod can become it without a question to the API server."""
+
 _log = logging.getLogger("lambent.activator.watcher")
 
 
@@ -80,10 +83,12 @@ def keep_trigger(item: Json) -> Trigger | tuple[str, str]:
 
 
 def without_code(item: Json) -> Json:
-    """The same Function with inline code cut short: up to a megabyte of each that no request needs."""
+    """The same Function, with inline code cut short where it is large: up to a megabyte of each that only a cold start needs."""
     spec = item.get("spec")
     code = spec.get("code") if isinstance(spec, dict) else None
     if not isinstance(spec, dict) or not isinstance(code, dict) or not isinstance(code.get("inline"), dict):
+        return item
+    if sum(len(str(content)) for content in code["inline"].values()) <= KEPT_CODE_CHARACTERS:
         return item
     return {**item, "spec": {**spec, "code": {**code, "inline": dict.fromkeys(code["inline"], "")}}}
 

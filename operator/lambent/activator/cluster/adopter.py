@@ -1,0 +1,242 @@
+"""Hands pods that have become functions to their Deployments, and ends those that are nobody's. One flight per function.
+
+Level-triggered: each step looks at what there is, so that it can be done again by the same or another activator after a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from lambent.activator.admission.model import FunctionKey
+from lambent.activator.hello import Identity
+from lambent.activator.pool import adoption
+from lambent.api import names
+from lambent.api.function import FunctionSpec
+from lambent.api.group import LABEL_FUNCTION
+from lambent.kube.backoff import Backoff
+from lambent.kube.client import MERGE, STRATEGIC, Json, KubeClient
+from lambent.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeError, NotFoundError
+from lambent.kube.paths import collection_path, object_path
+from lambent.kube.scale import raise_scale
+
+FIELD_MANAGER: Final = "lambent-activator"
+TRIES: Final = 30
+AT_ONCE: Final = 4
+"""Pods of one function that are moved over at the same time: the API server has others to serve."""
+OTHERS_SECONDS: Final = 1.5
+"""How long the activator that took a pod has before another looks whether it is done."""
+SCALE_SECONDS: Final = (0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+"""Between looks whether the ReplicaSet knows of the new scale."""
+RESIZE_SECONDS: Final = 3.0
+"""How long a node may take to say that it has no room."""
+
+_log = logging.getLogger("lambent.activator.adoption")
+
+
+class AdoptionMetrics(Protocol):
+    """What is counted."""
+
+    def adopted(self, outcome: str) -> None:
+        """A pod was `moved`, found `moved_by_another`, `retired`, or its `resize_refused`."""
+
+
+@dataclass(slots=True)
+class _Move:
+    pod: Identity
+    revision: str
+    moved: Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Flight:
+    pods: int = 0
+    moves: list[_Move] = field(default_factory=list)
+
+
+class _NobodysError(Exception):
+    """The pod's function or revision is gone."""
+
+
+class KubeAdopter:
+    """`spec_of` gives a Function's spec as the watch has it."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        spec_of: Callable[[FunctionKey], FunctionSpec | None],
+        cpu_request_percent: int,
+        metrics: AdoptionMetrics,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._client = client
+        self._spec_of = spec_of
+        self._percent = cpu_request_percent
+        self._metrics = metrics
+        self._backoff = backoff or Backoff(first_seconds=0.05, longest_seconds=5.0)
+        self._flights: dict[FunctionKey, _Flight] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def adopt(self, pod: Identity, function: FunctionKey, revision: str, pods: int, moved: Callable[[], None], *, pause: bool) -> None:
+        """Returns at once. `pause`: another activator is likely to do it."""
+        move = _Move(pod, revision, moved)
+        if pause:
+            self._begin(self._look_after(function, move, pods))
+        else:
+            self._add(function, move, pods)
+
+    def retire(self, pod: Identity, namespace: str, why: str) -> None:
+        """Have a pod ended; what it runs it finishes. Returns at once."""
+        self._begin(self._retire(pod, namespace, why))
+
+    async def close(self) -> None:
+        """Give up what is under way; the other activators see to it."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _add(self, function: FunctionKey, move: _Move, pods: int) -> None:
+        flight = self._flights.get(function)
+        if flight is None:
+            flight = self._flights[function] = _Flight()
+            self._begin(self._fly(function, flight))
+        flight.pods = max(flight.pods, pods)
+        flight.moves.append(move)
+
+    async def _look_after(self, function: FunctionKey, move: _Move, pods: int) -> None:
+        """Another activator took it: see that it is done."""
+        await asyncio.sleep(OTHERS_SECONDS * (1 + random.random()))  # noqa: S311 - spreads load
+        try:
+            if adoption.is_moved(await self._client.get(_pod_path(function.namespace, move.pod.pod)), function.name):
+                move.moved()
+                self._metrics.adopted("moved_by_another")
+                return
+        except NotFoundError:
+            return
+        except KubeError:
+            pass  # then it is looked at below, with patience
+        self._add(function, move, pods)
+
+    async def _fly(self, function: FunctionKey, flight: _Flight) -> None:
+        failures = 0
+        try:
+            while flight.moves:
+                moves, pods = flight.moves, flight.pods
+                flight.moves = []
+                try:
+                    await self._move_all(function, moves, pods)
+                except _NobodysError as error:
+                    for move in moves:
+                        await self._retire(move.pod, function.namespace, str(error))
+                except (KubeError, TimeoutError) as error:
+                    failures += 1
+                    if failures in (1, TRIES):
+                        fields = {"namespace": function.namespace, "function": function.name, "failures": failures}
+                        _log.warning("pods not handed over, trying again: %s", error, extra=fields)
+                    if failures == TRIES:
+                        return
+                    await asyncio.sleep(self._backoff.wait_seconds(failures, random.random()))  # noqa: S311 - jitter
+                    flight.moves = moves + flight.moves
+        finally:
+            del self._flights[function]
+
+    async def _move_all(self, function: FunctionKey, moves: list[_Move], pods: int) -> None:
+        by_revision: dict[str, list[_Move]] = {}
+        for move in moves:
+            by_revision.setdefault(move.revision, []).append(move)
+        spec = self._spec_of(function)
+        if spec is None:
+            raise _NobodysError(f"there is no Function {function.name} any more")
+        for revision, group in by_revision.items():
+            replica_set = await self._prepare(function, revision, pods, spec)
+            gate = asyncio.Semaphore(AT_ONCE)
+
+            async def move_one(move: _Move, replica_set: Json = replica_set, gate: asyncio.Semaphore = gate) -> None:
+                async with gate:
+                    await self._move(function, move, replica_set, spec)
+
+            await asyncio.gather(*(move_one(move) for move in group))
+
+    async def _prepare(self, function: FunctionKey, revision: str, pods: int, spec: FunctionSpec) -> Json:
+        """Raise the scale; the ReplicaSet, once it wants the pods."""
+        deployment = names.deployment(function.name)
+        try:
+            scale = await raise_scale(
+                self._client, function.namespace, deployment, pods, spec.scaling.max_scale, field_manager=FIELD_MANAGER
+            )
+        except NotFoundError:
+            raise _NobodysError(f"there is no Deployment {deployment}") from None
+        path = collection_path("apps/v1", "replicasets", function.namespace)
+        for pause in SCALE_SECONDS:
+            page = await self._client.list(path, label_selector=f"{LABEL_FUNCTION}={function.name}")
+            replica_set = adoption.find_replica_set(list(page.get("items") or ()), revision)
+            if replica_set is None and pause >= SCALE_SECONDS[-1]:
+                raise _NobodysError(f"revision {revision} has no ReplicaSet any more")
+            if replica_set is not None and adoption.wants_pod(replica_set, min(pods, scale.replicas)):
+                return dict(replica_set)
+            await asyncio.sleep(pause)
+        raise TimeoutError(f"the ReplicaSet of {deployment} does not want {pods} pods though its scale is {scale.replicas}")
+
+    async def _move(self, function: FunctionKey, move: _Move, replica_set: Json, spec: FunctionSpec) -> None:
+        path = _pod_path(function.namespace, move.pod.pod)
+        try:
+            await self._client.patch(path, adoption.build_claim(replica_set, move.pod.uid), kind=MERGE, field_manager=FIELD_MANAGER)
+        except (NotFoundError, ConflictError):
+            return  # it is gone; whoever waits for it sees its link break
+        move.moved()
+        self._metrics.adopted("moved")
+        problem = ""
+        try:
+            resized = adoption.build_resize(spec, self._percent)
+            await self._client.patch(
+                object_path("v1", "pods", function.namespace, move.pod.pod, "resize"), resized, kind=STRATEGIC, field_manager=FIELD_MANAGER
+            )
+        except NotFoundError:
+            return
+        except (ForbiddenError, InvalidError) as error:
+            problem = error.message
+        if problem:
+            await self._refuse_resize(move.pod, function.namespace, problem)
+        else:
+            self._begin(self._look_at_resize(function, move.pod))
+
+    async def _look_at_resize(self, function: FunctionKey, pod: Identity) -> None:
+        await asyncio.sleep(RESIZE_SECONDS)
+        try:
+            problem = adoption.find_resize_problem(await self._client.get(_pod_path(function.namespace, pod.pod)))
+        except KubeError:
+            return
+        if problem:
+            await self._refuse_resize(pod, function.namespace, problem)
+
+    async def _refuse_resize(self, pod: Identity, namespace: str, problem: str) -> None:
+        self._metrics.adopted("resize_refused")
+        await self._retire(pod, namespace, f"it cannot have the function's memory and CPU: {problem}")
+
+    async def _retire(self, pod: Identity, namespace: str, why: str) -> None:
+        fields = {"namespace": namespace, "pod": pod.pod}
+        for failures in range(1, TRIES):
+            try:
+                await self._client.delete(_pod_path(namespace, pod.pod), uid=pod.uid)
+            except (NotFoundError, ConflictError):
+                return
+            except KubeError as error:
+                _log.warning("pod not ended, trying again: %s", error, extra=fields)
+                await asyncio.sleep(self._backoff.wait_seconds(failures, random.random()))  # noqa: S311 - jitter
+            else:
+                self._metrics.adopted("retired")
+                _log.info("pod of a pool ended: %s", why, extra=fields)
+                return
+
+
+def _pod_path(namespace: str, name: str) -> str:
+    return object_path("v1", "pods", namespace, name)

@@ -1,4 +1,4 @@
-"""A small API server on a loopback port: Functions, Deployments with scale and watches, Leases and TokenReviews; state in memory."""
+"""A small API server on a loopback port: Functions, Deployments with scale, pods, watches by label, Leases and TokenReviews; in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Self
 from aiohttp import web
 
 Json = dict[str, Any]
-COLLECTIONS = {"/apis/lambent.dev/v1alpha1/functions": "Function", "/apis/apps/v1/deployments": "Deployment"}
+COLLECTIONS = {"/apis/lambent.dev/v1alpha1/functions": "Function", "/apis/apps/v1/deployments": "Deployment", "/api/v1/pods": "Pod"}
 
 
 class KubeWorld:
@@ -20,7 +20,8 @@ class KubeWorld:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], Json] = {}
         self.version = 100
-        self.watches: list[tuple[str, asyncio.Queue[Json | None]]] = []
+        self.watches: list[tuple[str, str, asyncio.Queue[Json | None]]] = []
+        self.asked_of_pods: list[tuple[str, str, Any]] = []
         self.down = False
         self.url = ""
 
@@ -30,6 +31,7 @@ class KubeWorld:
             app.router.add_get(path, functools.partial(self._list_or_watch, kind=kind))
         app.router.add_route("*", "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale", self._scale)
         app.router.add_patch("/apis/lambent.dev/v1alpha1/namespaces/{namespace}/functions/{name}/status", self._status)
+        app.router.add_route("*", "/api/v1/namespaces/{namespace}/pods/{name}", self._pod)
         app.router.add_post("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases", self._create_lease)
         app.router.add_route("*", "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}", self._lease)
         app.router.add_post("/apis/authentication.k8s.io/v1/tokenreviews", self._review)
@@ -48,12 +50,21 @@ class KubeWorld:
         metadata = body["metadata"]
         metadata["resourceVersion"] = str(self.version)
         key = (kind, metadata["namespace"], metadata["name"])
-        change = "MODIFIED" if key in self.objects else "ADDED"
+        before = self.objects.get(key)
         self.objects[key] = body
-        for watched, queue in self.watches:
-            if watched == kind:
-                queue.put_nowait({"type": change, "object": copy.deepcopy(body)})
+        self._tell(kind, before, body)
         return body
+
+    def remove(self, kind: str, name: str, namespace: str = "default") -> None:
+        self._tell(kind, self.objects.pop((kind, namespace, name)), None)
+
+    def _tell(self, kind: str, before: Json | None, after: Json | None) -> None:
+        """An object that comes to have a watch's labels is ADDED to it, one that loses them DELETED, as by the API server."""
+        for watched, selector, queue in self.watches:
+            was, is_now = before is not None and has_labels(before, selector), after is not None and has_labels(after, selector)
+            if watched == kind and (was or is_now):
+                change = "MODIFIED" if was and is_now else "ADDED" if is_now else "DELETED"
+                queue.put_nowait({"type": change, "object": copy.deepcopy(after or before)})
 
     def replicas(self, name: str, namespace: str = "default") -> int:
         return int(self.objects["Deployment", namespace, name]["spec"]["replicas"])
@@ -66,25 +77,27 @@ class KubeWorld:
         return self.put("Deployment", body)
 
     def break_watches(self) -> None:
-        for _, queue in self.watches:
+        for _, _, queue in self.watches:
             queue.put_nowait(None)
 
     async def _list_or_watch(self, request: web.Request, kind: str) -> web.StreamResponse:
         if self.down:
             return _failure(503, "ServiceUnavailable")
+        selector = request.query.get("labelSelector", "")
         if "watch" not in request.query:
-            items = [body for (found, _, _), body in self.objects.items() if found == kind]
+            items = [body for (found, _, _), body in self.objects.items() if found == kind and has_labels(body, selector)]
             return web.json_response({"metadata": {"resourceVersion": str(self.version)}, "items": items})
         queue: asyncio.Queue[Json | None] = asyncio.Queue()
         for (found, _, _), body in self.objects.items():
-            if found == kind and int(body["metadata"]["resourceVersion"]) > int(request.query["resourceVersion"]):
+            later = int(body["metadata"]["resourceVersion"]) > int(request.query["resourceVersion"])
+            if found == kind and later and has_labels(body, selector):
                 queue.put_nowait({"type": "MODIFIED", "object": copy.deepcopy(body)})
-        self.watches.append((kind, queue))
+        self.watches.append((kind, selector, queue))
         response = web.StreamResponse()
         await response.prepare(request)
         while (event := await queue.get()) is not None:
             await response.write(json.dumps(event).encode() + b"\n")
-        self.watches.remove((kind, queue))
+        self.watches.remove((kind, selector, queue))
         return response
 
     async def _scale(self, request: web.Request) -> web.StreamResponse:
@@ -99,6 +112,27 @@ class KubeWorld:
             body = self.scale(name, patch["spec"]["replicas"], namespace)
         replicas = body["spec"]["replicas"]
         return web.json_response({"metadata": body["metadata"], "spec": {"replicas": replicas} if replicas else {}})
+
+    async def _pod(self, request: web.Request) -> web.StreamResponse:
+        """PATCH of a list's place, as gates are lifted, and DELETE by uid."""
+        namespace, name = request.match_info["namespace"], request.match_info["name"]
+        body = self.objects.get(("Pod", namespace, name))
+        asked = await request.json()
+        self.asked_of_pods.append((request.method, name, asked))
+        if self.down or body is None:
+            return _failure(503, "ServiceUnavailable") if self.down else _failure(404, "NotFound")
+        if request.method == "DELETE":
+            if asked["preconditions"]["uid"] != body["metadata"]["uid"]:
+                return _failure(409, "Conflict")
+            self.remove("Pod", name, namespace)
+            return web.json_response({})
+        *tests, removal = asked
+        body = copy.deepcopy(body)
+        if any(_at(body, test["path"]) != test["value"] for test in tests):
+            return _failure(422, "Invalid")
+        parent, _, place = removal["path"].rpartition("/")
+        del _at(body, parent)[int(place)]
+        return web.json_response(self.put("Pod", body))
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
         key = ("Function", request.match_info["namespace"], request.match_info["name"])
@@ -130,6 +164,22 @@ class KubeWorld:
         known = spec["token"] == "token-of-an-activator"
         user = {"username": "system:serviceaccount:lambent-system:lambent-activator"}
         return web.json_response({"status": {"authenticated": known, "audiences": spec["audiences"], "user": user} if known else {}})
+
+
+def has_labels(body: Json, selector: str) -> bool:
+    """Whether an object is selected, by `key=value` and `key` alike."""
+    labels = body["metadata"].get("labels") or {}
+    terms = [term.partition("=") for term in selector.split(",") if term]
+    return all(key in labels and (not equals or labels[key] == value) for key, equals, value in terms)
+
+
+def _at(body: Any, path: str) -> Any:
+    for part in path.split("/")[1:]:
+        try:
+            body = body[int(part)] if isinstance(body, list) else body[part]
+        except (KeyError, IndexError):
+            return None
+    return body
 
 
 def _failure(code: int, reason: str) -> web.Response:

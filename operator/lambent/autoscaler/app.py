@@ -10,14 +10,22 @@ from functools import partial
 from typing import Final
 
 from lambent.api.group import API_VERSION, FUNCTIONS, LABEL_FUNCTION, TOKEN_AUDIENCE
+from lambent.api.quantity import MIB
 from lambent.autoscaler.applier import FIELD_MANAGER, Applier
 from lambent.autoscaler.autoscaler import Autoscaler
 from lambent.autoscaler.decision import Policy
 from lambent.autoscaler.fleet import Fleet
 from lambent.autoscaler.last_invoked import InvocationLog, stamp, write_last_invoked
+from lambent.autoscaler.observed_function import FunctionView
+from lambent.autoscaler.pool_applier import PoolApplier
+from lambent.autoscaler.pool_fleet import PoolFleet
+from lambent.autoscaler.pool_keeper import PoolKeeper
+from lambent.autoscaler.pool_size import PoolPolicy
+from lambent.autoscaler.pool_views import PoolUser, view_user
 from lambent.autoscaler.receiver import StatisticsReceiver
+from lambent.autoscaler.statistics import FunctionKey
 from lambent.autoscaler.views import view_deployment, view_function
-from lambent.kube.client import KubeClient
+from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import KubeError
 from lambent.kube.lease import LeaderElection
 from lambent.kube.lease_decision import LeaseSettings
@@ -41,7 +49,8 @@ async def run(settings: AutoscalerSettings) -> None:
     metrics = AutoscalerMetrics(registry)
     policy = Policy(settings.max_scale_up_rate, settings.max_scale_down_rate, settings.scale_down_delay_seconds)
     fleet = Fleet(policy, least_seconds=settings.least_decision_seconds)
-    autoscaler = Autoscaler(fleet, metrics, _clock, asyncio.get_running_loop().call_later)
+    pools = PoolFleet(PoolPolicy(settings.pool_size, settings.pool_max_size, settings.pool_idle_seconds))
+    autoscaler = Autoscaler(fleet, pools, metrics, _clock, asyncio.get_running_loop().call_later)
     waiting_for = {"functions", "deployments"}
 
     async with KubeClient.from_environment(settings.kube_environment, user_agent="lambent-autoscaler") as client:
@@ -49,6 +58,7 @@ async def run(settings: AutoscalerSettings) -> None:
         election = LeaderElection(client, settings.namespace, LEASE, settings.pod_name, lease, on_change=metrics.leader.set)
         applier = Applier(client, lambda: election.is_leader, autoscaler.done, autoscaler.failed, clock=_clock)
         autoscaler.orders = applier
+        pool_applier = PoolApplier(client, lambda: election.is_leader, pools, metrics, _clock)
         tokens = TokenCache(partial(review_token, client, audience=TOKEN_AUDIENCE))
         allowed = (settings.namespace, settings.activator_service_account)
         receiver = StatisticsReceiver(settings.statistics_port, tokens.identify, allowed, autoscaler.receive)
@@ -56,25 +66,38 @@ async def run(settings: AutoscalerSettings) -> None:
         try:
             async with StatusServer(settings.status_port, registry, ready=ready), receiver, asyncio.TaskGroup() as tasks:
                 tasks.create_task(election.run())
-                tasks.create_task(_watch_functions(client, fleet, waiting_for))
+                tasks.create_task(_watch_functions(client, fleet, pools, settings.pool_max_memory_mib * MIB, waiting_for))
                 tasks.create_task(_watch_deployments(client, fleet, waiting_for))
                 tasks.create_task(_tick(autoscaler, settings.tick_seconds, waiting_for))
                 tasks.create_task(_tell_last_invoked(client, autoscaler, election, fleet))
+                if settings.pool_size > 0:
+                    keeper = PoolKeeper(client, pools, pool_applier, metrics, _clock, lambda: "functions" not in waiting_for)
+                    tasks.create_task(keeper.watch_pools())
+                    tasks.create_task(keeper.watch_pods())
+                    tasks.create_task(keeper.tend(settings.tick_seconds))
         finally:
-            await applier.close()
+            await asyncio.gather(applier.close(), pool_applier.close())
 
 
-async def _watch_functions(client: KubeClient, fleet: Fleet, waiting_for: set[str]) -> None:
-    async for event in watch_objects(client, collection_path(API_VERSION, FUNCTIONS), keep=view_function):
-        now = _clock()
+async def _watch_functions(client: KubeClient, fleet: Fleet, pools: PoolFleet, max_memory_bytes: int, waiting_for: set[str]) -> None:
+    def keep(body: Json) -> tuple[FunctionKey, FunctionView | None, PoolUser | None]:
+        return (*view_function(body), view_user(body, max_memory_bytes))
+
+    async for event in watch_objects(client, collection_path(API_VERSION, FUNCTIONS), keep=keep):
+        now, epoch_now = _clock(), time.time()
         if isinstance(event, Listed):
-            fleet.keep_functions((key for key, _ in event.items), now)
-            for key, view in event.items:
+            found = [key for key, _, _ in event.items]
+            fleet.keep_functions(found, now)
+            pools.keep_users(found)
+            for key, view, user in event.items:
                 fleet.set_function(key, view, now)
+                pools.set_user(key, user, now, epoch_now)
             waiting_for.discard("functions")
         else:
-            key, view = event.item
-            fleet.set_function(key, None if isinstance(event, Deleted) else view, now)
+            key, view, user = event.item
+            gone = isinstance(event, Deleted)
+            fleet.set_function(key, None if gone else view, now)
+            pools.set_user(key, None if gone else user, now, epoch_now)
 
 
 async def _watch_deployments(client: KubeClient, fleet: Fleet, waiting_for: set[str]) -> None:

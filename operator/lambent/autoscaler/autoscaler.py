@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from lambent.autoscaler.applier import scale_version
 from lambent.autoscaler.fleet import Assessment, Fleet, ScaleOrder
+from lambent.autoscaler.pool_fleet import PoolFleet
 from lambent.autoscaler.statistics import FunctionKey, Push
 from lambent.kube.errors import KubeError
 from lambent.kube.scale import Scale
@@ -29,9 +30,12 @@ class Orders(Protocol):
 class Autoscaler:
     """Reacts to pushes and ticks. Its decisions are made on every replica; `Orders` acts on the leader alone."""
 
-    def __init__(self, fleet: Fleet, metrics: AutoscalerMetrics, clock: Callable[[], float], call_later: CallLater) -> None:
+    def __init__(
+        self, fleet: Fleet, pools: PoolFleet, metrics: AutoscalerMetrics, clock: Callable[[], float], call_later: CallLater
+    ) -> None:
         """`call_later(seconds, function)` is the event loop's."""
         self._fleet = fleet
+        self._pools = pools
         self._metrics = metrics
         self._clock = clock
         self._call_later = call_later
@@ -41,7 +45,9 @@ class Autoscaler:
     def receive(self, push: Push) -> None:
         """Statistics have come: decide on the functions they speak of, now or as soon as it is due."""
         self._metrics.pushes.inc()
-        self._fleet.push(push, self._clock())
+        now = self._clock()
+        if self._fleet.push(push, now):
+            self._pools.push(push, now)
         if not self._scheduled:
             self._decide_due()
 

@@ -57,11 +57,11 @@ class Fleet:
         self._decided_at: dict[FunctionKey, float] = {}
         self._spoken_of: set[FunctionKey] = set()
 
-    def push(self, push: Push, now: float) -> None:
-        """Take in what an activator says; nothing, where the push came late or twice."""
+    def push(self, push: Push, now: float) -> bool:
+        """Take in what an activator says; False, and nothing is taken in, where the push came late or twice."""
         known = self._activators.get(push.activator)
         if known is not None and 0 <= known.sequence - push.sequence < LATE_PUSHES:
-            return
+            return False
         listed = frozenset(report.key for report in push.reports if report.key in self._functions)
         for report in push.reports:
             if report.key in listed:
@@ -71,6 +71,7 @@ class Fleet:
                 self._functions[key].idle(push.activator)
         self._activators[push.activator] = _Activator(push.sequence, now, listed)
         self._spoken_of |= listed
+        return True
 
     def set_function(self, key: FunctionKey, view: FunctionView | None, now: float) -> None:
         """A Function as it is now; None: deleted."""

@@ -11,8 +11,9 @@ Permissions = Mapping[tuple[str, str], frozenset[str]]
 CLUSTER: Final[Permissions] = {
     ("lambent.dev", "functions"): frozenset({"list", "watch"}),  # spec.scaling, concurrency
     ("lambent.dev", "functions/status"): frozenset({"patch"}),  # lastInvoked
-    ("apps", "deployments"): frozenset({"list", "watch"}),  # replicas, ready
+    ("apps", "deployments"): frozenset({"list", "watch"}),  # replicas, ready; those of pools too
     ("apps", "deployments/scale"): frozenset({"get", "patch"}),  # the decision
+    ("", "pods"): frozenset({"list", "watch", "patch", "delete"}),  # of pools alone: gates are lifted, used pods go
     ("authentication.k8s.io", "tokenreviews"): frozenset({"create"}),  # who pushes statistics
 }
 OWN_NAMESPACE: Final[Permissions] = {

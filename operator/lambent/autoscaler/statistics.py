@@ -31,6 +31,8 @@ class Report:
     queued: int
     requests: int
     ready: int
+    starts: int = 0
+    """Pods wanted since the last push, of a pool or of the Deployment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +62,5 @@ def _parse_report(fields: Fields) -> Report:
         queued=fields.integer("queued", 0, 0, _MOST_COUNT),
         requests=fields.integer("requests", 0, 0, _MOST_COUNT),
         ready=fields.integer("ready", 0, 0, _MOST_COUNT),
+        starts=fields.integer("starts", 0, 0, _MOST_COUNT),
     )

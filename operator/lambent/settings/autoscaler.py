@@ -28,6 +28,16 @@ class AutoscalerSettings(ProcessSettings):
     least_decision_seconds: float = setting(
         "LAMBENT_LEAST_DECISION_SECONDS", 0.1, "Between two decisions on a function that statistics speak of.", unit="s", low=0, high=10
     )
+    pool_size: int = setting(
+        "LAMBENT_POOL_SIZE", 2, "Generic pods of a runtime's pool in a namespace, in calm; 0: pools are left alone.", low=0, high=1000
+    )
+    pool_max_size: int = setting("LAMBENT_POOL_MAX_SIZE", 10, "Generic pods of a pool at most.", low=1, high=1000)
+    pool_idle_seconds: float = setting(
+        "LAMBENT_POOL_IDLE_SECONDS", 3600.0, "A pool of which nothing was asked for so long has no pods.", unit="s", low=1, high=2_592_000
+    )
+    pool_max_memory_mib: int = setting(
+        "LAMBENT_POOL_MAX_MEMORY_MIB", 1024, "Largest memory of a function that may take a pool's pod.", unit="MiB", low=128, high=10_240
+    )
     lease_seconds: int = setting("LAMBENT_LEASE_SECONDS", 5, "A leader not heard of for so long is replaced.", unit="s", low=2, high=120)
     renew_deadline_seconds: float = setting(
         "LAMBENT_RENEW_DEADLINE_SECONDS",
@@ -39,7 +49,10 @@ class AutoscalerSettings(ProcessSettings):
     )
 
     def validate(self) -> None:
-        """A leader has stopped before another one starts."""
+        """A leader has stopped before another one starts, and a pool's size is within its bounds."""
+        if self.pool_max_size < self.pool_size:
+            allowed = f"a whole number from LAMBENT_POOL_SIZE ({self.pool_size})"
+            raise SettingError("LAMBENT_POOL_MAX_SIZE", str(self.pool_max_size), allowed)
         if self.renew_deadline_seconds >= self.lease_seconds:
             allowed = f"a number of seconds below LAMBENT_LEASE_SECONDS ({self.lease_seconds})"
             raise SettingError("LAMBENT_RENEW_DEADLINE_SECONDS", f"{self.renew_deadline_seconds:g}", allowed)

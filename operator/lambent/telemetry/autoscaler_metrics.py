@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 FUNCTION = ("namespace", "function")
+POOL = ("namespace", "runtime")
 
 
 class AutoscalerMetrics:
@@ -22,7 +25,12 @@ class AutoscalerMetrics:
         )
         self.apply_errors = Counter("lambent_scale_apply_errors", "Scales that could not be written.", FUNCTION, registry=registry)
         self.pushes = Counter("lambent_statistics_pushes", "Statistics taken in from activators.", registry=registry)
+        self.pool_desired = Gauge("lambent_pool_desired_pods", "Generic pods decided on.", POOL, registry=registry)
+        self.pool_ready = Gauge("lambent_pool_ready_pods", "Generic pods that wait for a function.", POOL, registry=registry)
+        self.pool_gated = Gauge("lambent_pool_gated_pods", "Generic pods that are not let go yet.", POOL, registry=registry)
+        self.pool_errors = Counter("lambent_pool_apply_errors", "Changes of pools that could not be written.", POOL, registry=registry)
         self._known: set[tuple[str, str]] = set()
+        self._pools: set[tuple[str, str]] = set()
 
     def assessed(self, function: tuple[str, str], *, desired: int, ready: int, stable: float, panic: float, panicking: bool) -> None:
         """One decision and what it was made from."""
@@ -48,3 +56,20 @@ class AutoscalerMetrics:
             for gauge in (self.desired, self.ready, self.stable, self.panic, self.panicking):
                 gauge.remove(*function)
             self._known.discard(function)
+
+    def show_pools(self, pools: Iterable[tuple[tuple[str, str], int, int, int]]) -> None:
+        """(pool, desired, ready, gated) of every pool there is."""
+        shown = set()
+        for pool, desired, ready, gated in pools:
+            shown.add(pool)
+            self.pool_desired.labels(*pool).set(desired)
+            self.pool_ready.labels(*pool).set(ready)
+            self.pool_gated.labels(*pool).set(gated)
+        for pool in self._pools - shown:
+            for gauge in (self.pool_desired, self.pool_ready, self.pool_gated):
+                gauge.remove(*pool)
+        self._pools = shown
+
+    def pool_failed(self, pool: tuple[str, str]) -> None:
+        """A change of a pool could not be written."""
+        self.pool_errors.labels(*pool).inc()

@@ -1,0 +1,104 @@
+"""Carries out what was decided on pools: scales, gates and pods, one write at a time for each, none by a process that does not lead."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from lambent.api.group import REFILL_GATE
+from lambent.autoscaler.applier import FIELD_MANAGER, scale_version
+from lambent.autoscaler.pool_fleet import Lift, PoolFleet, PoolOrder, PoolScale, Remove
+from lambent.kube.client import JSON_PATCH, Json, KubeClient
+from lambent.kube.errors import KubeError, NotFoundError
+from lambent.kube.paths import object_path
+from lambent.kube.scale import set_scale
+from lambent.telemetry.autoscaler_metrics import AutoscalerMetrics
+
+logger: Final = logging.getLogger(__name__)
+WRITE_SECONDS: Final = 2.0
+"""A decision is not carried out later than that: by then another one is due, perhaps another leader's."""
+PAUSE_SECONDS: Final = 2.0
+"""After a write that failed, before the same one is tried again."""
+
+
+class PoolApplier:
+    """`submit` returns at once. What cannot be written now is decided anew later."""
+
+    def __init__(
+        self, client: KubeClient, may_act: Callable[[], bool], fleet: PoolFleet, metrics: AutoscalerMetrics, clock: Callable[[], float]
+    ) -> None:
+        self._client = client
+        self._may_act = may_act
+        self._fleet = fleet
+        self._metrics = metrics
+        self._clock = clock
+        self._writing: dict[tuple[str, ...], asyncio.Task[None]] = {}
+        self._not_before: dict[tuple[str, ...], float] = {}
+
+    def submit(self, order: PoolOrder) -> bool:
+        """Begin to write it; False where this process does not lead, the same is being written, or has just failed."""
+        about, now = _about(order), self._clock()
+        if not self._may_act() or about in self._writing or now < self._not_before.get(about, now):
+            return False
+        if isinstance(order, Lift):
+            self._fleet.let_go(order, now)
+        task = asyncio.create_task(self._write(order))
+        self._writing[about] = task
+        task.add_done_callback(lambda _: self._writing.pop(about, None))
+        return True
+
+    async def close(self) -> None:
+        """Give up the writes under way and wait for their end."""
+        tasks = list(self._writing.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _write(self, order: PoolOrder) -> None:
+        about = _about(order)
+        self._not_before.pop(about, None)
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self._carry_out(order)
+        except NotFoundError:
+            return  # gone; the watch will say so
+        except (KubeError, TimeoutError) as error:
+            now = self._clock()
+            self._not_before = {known: until for known, until in self._not_before.items() if until > now}
+            self._not_before[about] = now + PAUSE_SECONDS
+            if isinstance(order, Lift):
+                self._fleet.not_let_go(order)
+            self._metrics.pool_failed(order.key)
+            fields = {"pool": str(order.key), "order": type(order).__name__, "error": str(error) or f"no answer within {WRITE_SECONDS:g} s"}
+            logger.warning("pool not changed, trying again", extra=fields)
+
+    async def _carry_out(self, order: PoolOrder) -> None:
+        namespace = order.key.namespace
+        if isinstance(order, PoolScale):
+            scale = await set_scale(
+                self._client, namespace, order.deployment, order.desired, expected=order.current, field_manager=FIELD_MANAGER
+            )
+            self._fleet.scaled(order.key, scale.replicas, scale_version(scale))
+            if scale.written:
+                logger.info("pool scaled", extra={"pool": str(order.key), "before": order.current, "after": scale.replicas})
+            return
+        path = object_path("v1", "pods", namespace, order.pod)
+        if isinstance(order, Remove):
+            await self._client.delete(path, uid=order.uid)
+            logger.info("used pod of a pool deleted", extra={"pool": str(order.key), "pod": order.pod})
+            return
+        gate = f"/spec/schedulingGates/{order.gate}"
+        # Others may gate pods too, and the list may have changed: only what is still the refill gate goes.
+        operations: list[Json] = [
+            {"op": "test", "path": "/metadata/uid", "value": order.uid},
+            {"op": "test", "path": gate, "value": {"name": REFILL_GATE}},
+            {"op": "remove", "path": gate},
+        ]
+        await self._client.patch(path, operations, kind=JSON_PATCH, field_manager=FIELD_MANAGER)
+
+
+def _about(order: PoolOrder) -> tuple[str, ...]:
+    name = order.deployment if isinstance(order, PoolScale) else order.pod
+    return (type(order).__name__, order.key.namespace, name)

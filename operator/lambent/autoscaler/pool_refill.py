@@ -1,0 +1,106 @@
+"""Which pods of pools to let start now, pure.
+
+A pool's pods come with a scheduling gate (docs/decisions/0007-the-warm-pool.md): starting one costs half a second of CPU, just when the
+function that took its predecessor needs it. So nothing starts while an invocation waits or a pod has just been asked for; else a few at a
+time, the emptiest pool first and its oldest pod; and where the load does not end, one in a while all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+QUIET_SECONDS: Final = 1.0
+"""After a pod was asked for: its function initialises."""
+STARVED_SECONDS: Final = 5.0
+"""Under a load that does not end, one pod starts each time that this has passed."""
+STARTING_SECONDS: Final = 15.0
+"""A pod that is not ready by then has a trouble of its own, and holds up no other."""
+STARTING_AT_ONCE: Final = 2
+"""In all pools; a pool has one."""
+
+
+class PoolKey(NamedTuple):
+    """A pool is one runtime's in one namespace."""
+
+    namespace: str
+    runtime: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.runtime}"
+
+
+@dataclass(frozen=True, slots=True)
+class GatedPod:
+    """A pod that waits to be let go."""
+
+    name: str
+    created_at: str
+    """RFC 3339, as the API server has it: in the order of time as text too."""
+    seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RefillState:
+    """A pool as far as its refill goes."""
+
+    key: PoolKey
+    wanted: int
+    """Pods that the pool should have."""
+    present: int
+    """Pods that have been let go, ready or not."""
+    starting: int
+    """Those of them that have begun to start of late and are not ready yet."""
+    gated: tuple[GatedPod, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What goes on in the whole cluster."""
+
+    waiting: bool
+    """Whether any invocation waits for a slot."""
+    asked_at: float
+    """When a pod was last asked for, of a pool or otherwise."""
+    calm_at: float
+    """When it was last calm."""
+    let_go_at: float
+    """When a pod was last let go."""
+
+    def is_calm(self, now: float) -> bool:
+        """Whether starting a pod takes nothing from anybody who waits."""
+        return not self.waiting and now - self.asked_at >= QUIET_SECONDS
+
+
+class LetGo(NamedTuple):
+    """One pod may start."""
+
+    key: PoolKey
+    pod: str
+
+
+def plan_refill(now: float, pools: Iterable[RefillState], demand: Demand) -> tuple[LetGo, ...]:
+    """The pods to let go now, in order."""
+    room = _room(now, pools := tuple(pools), demand)
+    needy = sorted((pool for pool in pools if _may_start(now, pool)), key=lambda pool: (pool.present / pool.wanted, pool.key))
+    return tuple(LetGo(pool.key, _oldest(now, pool).name) for pool in needy[: max(0, room)])
+
+
+def _room(now: float, pools: tuple[RefillState, ...], demand: Demand) -> int:
+    if not demand.is_calm(now):
+        return 1 if now - max(demand.calm_at, demand.let_go_at) >= STARVED_SECONDS else 0
+    return STARTING_AT_ONCE - sum(pool.starting for pool in pools)
+
+
+def _may_start(now: float, pool: RefillState) -> bool:
+    return pool.present < pool.wanted and pool.starting == 0 and any(_has_settled(now, pod) for pod in pool.gated)
+
+
+def _has_settled(now: float, pod: GatedPod) -> bool:
+    # It replaces one that was taken, perhaps a moment ago, of which activators have not told yet.
+    return now - pod.seen_at >= QUIET_SECONDS
+
+
+def _oldest(now: float, pool: RefillState) -> GatedPod:
+    return min((pod for pod in pool.gated if _has_settled(now, pod)), key=lambda pod: (pod.created_at, pod.name))

@@ -87,7 +87,9 @@ class PoolApplier:
         path = object_path("v1", "pods", namespace, order.pod)
         if isinstance(order, Remove):
             await self._client.delete(path, uid=order.uid)
-            logger.info("used pod of a pool deleted", extra={"pool": str(order.key), "pod": order.pod})
+            fields = {"pool": str(order.key), "pod": order.pod, "in_a_row": order.failures}
+            # The first one may have been a function that ended its container before it was handed over.
+            logger.log(logging.WARNING if order.failures > 1 else logging.INFO, "pod of a pool has ended; it is deleted", extra=fields)
             return
         gate = f"/spec/schedulingGates/{order.gate}"
         # Others may gate pods too, and the list may have changed: only what is still the refill gate goes.

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from lambent.autoscaler.pool_refill import STARTING_SECONDS, Demand, GatedPod, PoolKey, RefillState, plan_refill
+from lambent.autoscaler.pool_refill import STARTING_SECONDS, Demand, GatedPod, PoolKey, RefillState, hold_seconds, plan_refill
 from lambent.autoscaler.pool_size import PoolHistory, PoolPolicy, rescale_pool
 from lambent.autoscaler.pool_views import PoolPod, PoolUser, PoolView
 from lambent.autoscaler.statistics import FunctionKey, Push
 
 FRESH_SECONDS: Final = 2.0
 """What an activator said longer ago than this says nothing of who waits now."""
+PROVED_SECONDS: Final = 60.0
+"""A pod that has stayed up for so long, or was taken before, came up well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Remove:
     key: PoolKey
     pod: str
     uid: str
+    failures: int
+    """How many of the pool's last pods did not come up."""
 
 
 PoolOrder = PoolScale | Lift | Remove
@@ -69,6 +73,19 @@ class _Pod:
 class _Pool:
     view: PoolView | None = None
     pods: dict[str, _Pod] = field(default_factory=dict)
+    failures: int = 0
+    """Pods in a row that went bad soon after they were let go."""
+    held_until: float = float("-inf")
+
+    def note_bad(self, pod: _Pod, now: float) -> None:
+        """A pod that served for a while has done nothing wrong by its end."""
+        if pod.let_go_at is None or now - pod.let_go_at < PROVED_SECONDS:
+            self.failures += 1
+            self.held_until = now + hold_seconds(self.failures)
+
+    def note_good(self) -> None:
+        """A pod has come up, and stayed or was taken."""
+        self.failures, self.held_until = 0, float("-inf")
 
 
 class PoolFleet:
@@ -128,12 +145,16 @@ class PoolFleet:
         pool = self._pools.setdefault(key, _Pool())
         if view is None:
             gone = pool.pods.pop(name, None)
-            if gone is not None and gone.view.ready and not gone.view.deleting:
+            if gone is not None and gone.view.ready and not gone.view.deleting and not gone.view.bad:
+                # It has become a function.
+                pool.note_good()
                 self._note_calm(now)
                 self._asked_at = now
             self._forget(key)
             return
         pod = pool.pods.setdefault(name, _Pod(view, now))
+        if view.bad and not view.deleting and (not pod.view.bad or pod.view is view):
+            pool.note_bad(pod, now)
         pod.view = view
         if view.gate is None and pod.let_go_at is None:
             pod.let_go_at = now
@@ -171,6 +192,9 @@ class PoolFleet:
         if self._policy.size == 0:
             return ()
         self._note_calm(now)
+        for pool in self._pools.values():
+            if pool.failures and any(_has_proved(pod, now) for pod in pool.pods.values()):
+                pool.note_good()
         states = {key: self._state(key, pool, now) for key, pool in self._pools.items() if pool.view is not None}
         lifts = []
         for key, name in plan_refill(now, states.values(), self._demand(now)):
@@ -198,7 +222,7 @@ class PoolFleet:
 
     def _removals(self) -> list[Remove]:
         return [
-            Remove(key, name, pod.view.uid)
+            Remove(key, name, pod.view.uid, pool.failures)
             for key, pool in self._pools.items()
             for name, pod in pool.pods.items()
             if pod.view.bad and not pod.view.deleting
@@ -226,7 +250,7 @@ class PoolFleet:
         let_go = [pod.let_go_at for pod in going if pod.let_go_at is not None]
         starting = [pod for pod in going if pod.let_go_at is not None and not pod.view.ready and now - pod.let_go_at < STARTING_SECONDS]
         gated = tuple(GatedPod(pod.view.name, pod.view.created_at, pod.seen_at) for pod in going if pod.let_go_at is None)
-        return RefillState(key, wanted, len(let_go), len(starting), gated)
+        return RefillState(key, wanted, len(let_go), len(starting), pool.held_until, gated)
 
     def _demand(self, now: float) -> Demand:
         waiting = any(waits and now - at <= FRESH_SECONDS for at, waits in self._waiting.values())
@@ -242,3 +266,8 @@ class PoolFleet:
             del self._pools[key]
             if key not in self._users.values():
                 self._histories.pop(key, None)
+
+
+def _has_proved(pod: _Pod, now: float) -> bool:
+    up = pod.view.ready and not pod.view.bad and not pod.view.deleting
+    return up and pod.let_go_at is not None and now - pod.let_go_at >= PROVED_SECONDS

@@ -21,6 +21,11 @@ STARTING_AT_ONCE: Final = 2
 """In all pools; a pool has one."""
 
 
+FIRST_HOLD_SECONDS: Final = 5.0
+LONGEST_HOLD_SECONDS: Final = 300.0
+"""A pool whose pods do not come up tries again after pauses that double: Kubernetes has no back-off for pods that are deleted."""
+
+
 class PoolKey(NamedTuple):
     """A pool is one runtime's in one namespace."""
 
@@ -52,6 +57,8 @@ class RefillState:
     """Pods that have been let go, ready or not."""
     starting: int
     """Those of them that have begun to start of late and are not ready yet."""
+    held_until: float
+    """No pod of it starts before: the last ones did not come up."""
     gated: tuple[GatedPod, ...]
 
 
@@ -87,6 +94,11 @@ def plan_refill(now: float, pools: Iterable[RefillState], demand: Demand) -> tup
     return tuple(LetGo(pool.key, _oldest(now, pool).name) for pool in needy[: max(0, room)])
 
 
+def hold_seconds(failures: int) -> float:
+    """How long a pool whose last `failures` pods did not come up lets no other one start."""
+    return min(LONGEST_HOLD_SECONDS, FIRST_HOLD_SECONDS * 2.0 ** min(failures - 1, 30)) if failures > 0 else 0.0
+
+
 def _room(now: float, pools: tuple[RefillState, ...], demand: Demand) -> int:
     if not demand.is_calm(now):
         return 1 if now - max(demand.calm_at, demand.let_go_at) >= STARVED_SECONDS else 0
@@ -94,7 +106,8 @@ def _room(now: float, pools: tuple[RefillState, ...], demand: Demand) -> int:
 
 
 def _may_start(now: float, pool: RefillState) -> bool:
-    return pool.present < pool.wanted and pool.starting == 0 and any(_has_settled(now, pod) for pod in pool.gated)
+    free = pool.present < pool.wanted and pool.starting == 0 and now >= pool.held_until
+    return free and any(_has_settled(now, pod) for pod in pool.gated)
 
 
 def _has_settled(now: float, pod: GatedPod) -> bool:

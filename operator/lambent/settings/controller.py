@@ -47,7 +47,7 @@ class ControllerSettings(ProcessSettings):
         "LAMBENT_CPU_REQUEST_PERCENT", 100, "Share of Lambda's CPU for the memory that function pods request.", unit="%", low=1, high=100
     )
     pool_size: int = setting(
-        "LAMBENT_POOL_SIZE", 2, "Generic pods that a runtime's pool in a namespace is made with; 0: no pools.", low=0, high=1000
+        "LAMBENT_POOL_SIZE", 2, "Generic pods that a runtime's pool in a namespace is made with; 0: no pools.", low=0, high=100
     )
     pool_max_memory_mib: int = setting(
         "LAMBENT_POOL_MAX_MEMORY_MIB", 1024, "Largest memory of a function that may take a pool's pod.", unit="MiB", low=128, high=10_240

@@ -1,11 +1,20 @@
 """What Helm installs with no values keeps to the restricted Pod Security level, is probed, bounded and found under its names."""
 
+import json
+import re
 from typing import Any
 
 import pytest
 
 from cluster.versions import ACTIVATOR_NODE_PORT
-from tests.support.chart import CHART, NAMESPACE, ROLES, container_of, find, render, rendered_by_default
+from lambent.api.function import parse_function
+from lambent.controller.options import RuntimeImage
+from lambent.controller.pod_template import build_pod_template
+from lambent.controller.pool_manifests import build_pool_deployment
+from tests.support.chart import CHART, CHECKOUT, NAMESPACE, ROLES, container_of, find, render, rendered_by_default
+from tests.support.controller_world import INSTALLATION, a_manifest
+
+DOCKERFILE = CHECKOUT / "runtime-images" / "python" / "Dockerfile"
 
 
 def pod_of(role: str) -> dict[str, Any]:
@@ -116,6 +125,62 @@ def test_the_values_of_make_up_open_the_front_door_on_the_node() -> None:
 
     assert find(objects, "Service", "lambent-activator")["spec"]["ports"][0]["nodePort"] == ACTIVATOR_NODE_PORT
     assert container_of(objects, "activator")["image"] == "lambent/control-plane:dev"
+
+
+TWO_RUNTIMES = '--set-json=runtimes={"python3.11": {"image": "a", "pullPolicy": "Never"}, "nodejs20": {"image": "b", "tag": "7"}}'
+
+
+def test_every_runtimes_image_is_pulled_ahead_as_its_functions_will_pull_it() -> None:
+    objects = render(TWO_RUNTIMES)
+    pod = find(objects, "DaemonSet", "lambent-prepull")["spec"]["template"]["spec"]
+    pulled = {container["image"]: container["imagePullPolicy"] for container in [*pod["initContainers"], *pod["containers"]]}
+    variables = {item["name"]: item.get("value") for item in container_of(objects, "controller")["env"]}
+
+    assert pulled == {runtime["image"]: runtime["pullPolicy"] for runtime in json.loads(variables["LAMBENT_RUNTIMES"]).values()}
+    assert len(pulled) == 2
+
+
+def test_pulling_ahead_runs_what_every_runtimes_image_has() -> None:
+    pod = find(render(TWO_RUNTIMES), "DaemonSet", "lambent-prepull")["spec"]["template"]["spec"]
+    entry_point = re.search(r'^ENTRYPOINT \["([^"]+)"', DOCKERFILE.read_text(), re.MULTILINE)
+
+    assert entry_point is not None
+    assert {container["command"][0] for container in [*pod["initContainers"], *pod["containers"]]} == {entry_point[1]}
+
+
+def test_pods_that_pull_ahead_are_restricted_and_nobody_waits_for_them() -> None:
+    daemons = find(render(TWO_RUNTIMES), "DaemonSet", "lambent-prepull")["spec"]
+    pod = daemons["template"]["spec"]
+
+    assert daemons["updateStrategy"]["rollingUpdate"]["maxUnavailable"] == "100%"
+    assert (pod["securityContext"]["runAsNonRoot"], pod["automountServiceAccountToken"]) == (True, False)
+    for container in [*pod["initContainers"], *pod["containers"]]:
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["limits"]["memory"]
+
+
+def test_pulling_ahead_can_be_left_out_and_reaches_tainted_nodes_where_asked() -> None:
+    left_out = render("--set", "prepull.enabled=false")
+    everywhere = find(render("--set-json", 'prepull.tolerations=[{"operator": "Exists"}]'), "DaemonSet", "lambent-prepull")
+
+    assert [item for item in left_out if "prepull" in item["metadata"]["name"]] == []
+    assert everywhere["spec"]["template"]["spec"]["tolerations"] == [{"operator": "Exists"}]
+
+
+def test_links_come_from_the_pods_of_functions_and_of_pools() -> None:
+    policy = find(rendered_by_default(), "NetworkPolicy", "lambent-activator")["spec"]
+    (peer,) = next(rule["from"] for rule in policy["ingress"] if rule["ports"][0]["port"] == 8081)
+    function = parse_function(a_manifest())
+    labels = [
+        build_pod_template(function, "abc", "candidate", None, RuntimeImage("x"), INSTALLATION)["metadata"]["labels"],
+        build_pool_deployment("default", "python3.11", RuntimeImage("x"), INSTALLATION)["spec"]["template"]["metadata"]["labels"],
+    ]
+
+    (wanted,) = peer["podSelector"]["matchExpressions"]
+    assert wanted["operator"] == "Exists"
+    assert all(wanted["key"] in found for found in labels)
+    assert peer["namespaceSelector"] == {}
 
 
 def test_network_policies_can_be_left_to_another_tool() -> None:

@@ -11,6 +11,7 @@ from lambent.activator.front.limits import FrontLimits
 from lambent.controller.app import build_installation
 from lambent.controller.options import Pools
 from lambent.settings.activator import ActivatorSettings
+from lambent.settings.autoscaler import AutoscalerSettings
 from lambent.settings.base import ProcessSettings
 from lambent.settings.controller import ControllerSettings
 from tests.support.chart import ROLES, container_of, render, rendered_by_default
@@ -70,10 +71,29 @@ def test_pools_reach_the_controller() -> None:
     assert (settings.pool_cpu_request_millis, settings.pool_memory_request_mib) == (5, 64)
 
 
+def test_pools_reach_the_autoscaler_and_the_activator_alike() -> None:
+    values = "--set=pools.size=3,pools.maxSize=7,pools.idleSeconds=120,pools.maxMemoryMiB=512,functions.cpuRequestPercent=7"
+    autoscaler = AutoscalerSettings.from_mapping(environment_of("autoscaler", values))
+    activator = ActivatorSettings.from_mapping(environment_of("activator", values))
+
+    assert (autoscaler.pool_size, autoscaler.pool_max_size, autoscaler.pool_idle_seconds, autoscaler.pool_max_memory_mib) == (
+        3,
+        7,
+        120,
+        512,
+    )
+    assert (activator.pool_size, activator.pool_max_memory_mib, activator.cpu_request_percent) == (3, 512, 7)
+
+
 def test_pools_are_the_same_with_and_without_a_chart() -> None:
     charted = ControllerSettings.from_mapping(environment_of("controller"))
 
+    scaled = AutoscalerSettings.from_mapping(environment_of("autoscaler"))
+    plain = AutoscalerSettings()
+
     assert build_installation(charted).pools == build_installation(ControllerSettings()).pools == Pools()
+    assert (scaled.pool_size, scaled.pool_max_size) == (plain.pool_size, plain.pool_max_size)
+    assert (scaled.pool_idle_seconds, scaled.pool_max_memory_mib) == (plain.pool_idle_seconds, plain.pool_max_memory_mib)
 
 
 def test_values_reach_the_activator() -> None:

@@ -55,6 +55,9 @@ def test_every_object_is_closed_or_says_what_its_values_are() -> None:
         ("log.level=LOUD", "/log/level"),
         ("clusterDomain=-", "/clusterDomain"),
         ("image.pullPolicy=Sometimes", "/image/pullPolicy"),
+        ("pools.size=-1", "/pools/size"),
+        ("pools.size=11", r"pools.maxSize: 10 is not allowed; use a whole number from pools.size \(11\)"),
+        ("pools.maxMemory=1Gi", "maxMemory"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name(setting: str, said: str) -> None:

@@ -10,6 +10,7 @@ from lambent.api.files import inline_files
 from lambent.api.function import parse_function
 from lambent.controller.options import RuntimeImage
 from lambent.controller.pod_template import SHIM_ENVIRONMENT, STATUS_PORT, TASK_ROOT, USER_ID, build_pod_template, shim_configuration
+from lambent.controller.pool_manifests import pool_configuration
 from lambent_shim.configuration import parse_configuration
 from tests.support.controller_world import INSTALLATION, a_manifest
 from tests.support.schemas import CHECKOUT
@@ -21,6 +22,7 @@ EVERYTHING: dict[str, Any] = {
     "concurrency": 3,
     "logging": {"format": "JSON", "systemLevel": "WARN"},
 }
+GENERIC = pool_configuration("team", "python3.11", RuntimeImage("x", preload=("json", "xml.dom")), INSTALLATION)
 
 
 def told(**spec: Any) -> dict[str, Any]:
@@ -88,3 +90,21 @@ def test_probes_ask_what_the_shim_answers() -> None:
         path = container[probe]["httpGet"]["path"]
         assert f'path == "{path}"' in status
         assert container[probe]["httpGet"]["port"] == STATUS_PORT
+
+
+def test_a_generic_pods_shim_reads_what_it_is_told() -> None:
+    read = parse_configuration(json.dumps(GENERIC), runtime_dir="/var/runtime", pod="lambent-pool-python3-11-1")
+
+    assert (read.pool, read.namespace, read.runtime, read.preload) == (True, "team", "python3.11", ("json", "xml.dom"))
+    assert (read.function, read.revision, read.handler) == ("", "", "")
+    assert (read.task_root, read.status_port, read.region) == (TASK_ROOT, STATUS_PORT, "us-east-1")
+    assert read.activators == parse_configuration(json.dumps(told()), runtime_dir="/var/runtime", pod="hello-1").activators
+
+
+def test_a_generic_pod_is_told_nothing_that_it_does_not_read(monkeypatch: Any) -> None:
+    asked = Asked(GENERIC)
+    monkeypatch.setattr("lambent_shim.configuration.json.loads", lambda _: asked)
+
+    parse_configuration("", runtime_dir="/var/runtime", pod="lambent-pool-python3-11-1")
+
+    assert set(asked) <= asked.names

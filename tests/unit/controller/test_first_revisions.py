@@ -154,3 +154,18 @@ def test_a_function_being_deleted_is_left_alone() -> None:
     plan = world.step()
 
     assert (plan.writes, plan.status, plan.notices) == ((), None, ())
+
+
+def test_a_ready_pod_that_came_from_a_pool_proves_nothing() -> None:
+    world = World()
+    world.settle()
+    world.run_pods()
+    for pod in world.of_kind("Pod"):
+        pod["metadata"]["labels"]["lambent.dev/origin"] = "pool"
+
+    world.settle()
+    assert "readyRevision" not in world.status
+
+    world.initialize()
+    world.settle()
+    assert world.condition("Ready") == ("True", "Ready")

@@ -12,13 +12,13 @@ from lambent.settings.controller import ControllerSettings
 def test_runtimes_are_images_with_a_pull_policy_or_without() -> None:
     settings = ControllerSettings.from_mapping(
         {
-            "LAMBENT_RUNTIMES": '{"python3.11": "a:1", "python3.12": {"image": "b:2", "pullPolicy": "Always", "preload": ["json", "xml.dom"]}}',
+            "LAMBENT_RUNTIMES": '{"python3.11": "a:1", "python3.12": {"image": "b:2", "pullPolicy": "Always", "preload": ["xml.dom"]}}',
             "LAMBENT_IMAGE_PULL_POLICY": "Never",
         }
     )
 
-    assert settings.runtime_images() == {"python3.11": ("a:1", "Never", ()), "python3.12": ("b:2", "Always", ("json", "xml.dom"))}
-    assert build_installation(settings).runtimes["python3.12"].preload == ("json", "xml.dom")
+    assert settings.runtime_images() == {"python3.11": ("a:1", "Never", ()), "python3.12": ("b:2", "Always", ("xml.dom",))}
+    assert build_installation(settings).runtimes["python3.12"].preload == ("xml.dom",)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Cold start: from zero pods to the first answer, and where the time went."""
+"""Cold start by the Deployment: from zero pods to the first answer, and where the time went."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def measure(runs: int) -> tuple[list[Result], list[Call]]:
     """`runs` calls, each after the last pod has gone."""
     address = kube.endpoint()
     host = f"{NAME}.{kube.NAMESPACE}"
-    kube.apply(functions.build_function(NAME, functions.HELLO, idle_seconds=1))
+    kube.apply(functions.build_function(NAME, functions.HELLO, idle_seconds=1, pooled=False))
     kube.wait_ready(NAME)
     calls: list[Call] = []
     for number in range(runs):

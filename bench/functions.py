@@ -8,19 +8,31 @@ HELLO = 'def handler(event, context):\n    return {"hello": "world"}\n'
 SLEEPER = 'import time\n\n\ndef handler(event, context):\n    time.sleep(1)\n    return {"slept": 1}\n'
 
 
-def build_function(name: str, code: str, *, concurrency: int = 1, max_scale: int = 20, idle_seconds: int = 60) -> dict[str, Any]:
-    """A Function of one file `app.py`."""
+def build_function(
+    name: str,
+    code: str,
+    *,
+    concurrency: int = 1,
+    max_scale: int = 20,
+    idle_seconds: int = 60,
+    initial_scale: int = 1,
+    runtime: str = "python3.11",
+    pooled: bool = True,
+) -> dict[str, Any]:
+    """A Function of one file `app.py`; one that is not `pooled` has an environment that a generic pod could not be given."""
+    own = {} if pooled else {"env": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]}
     return {
         "apiVersion": "lambent.dev/v1alpha1",
         "kind": "Function",
         "metadata": {"name": name},
         "spec": {
-            "runtime": "python3.11",
+            "runtime": runtime,
             "handler": "app.handler",
             "code": {"inline": {"app.py": code}},
             "concurrency": concurrency,
             "timeoutSeconds": 3,
-            "scaling": {"minScale": 0, "maxScale": max_scale, "scaleToZeroAfterSeconds": idle_seconds},
+            "scaling": {"minScale": 0, "maxScale": max_scale, "scaleToZeroAfterSeconds": idle_seconds, "initialScale": initial_scale},
+            **own,
         },
     }
 

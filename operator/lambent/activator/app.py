@@ -115,6 +115,7 @@ def limits_of(settings: ActivatorSettings) -> Limits:
         queue_bytes=settings.queue_max_megabytes * MEBIBYTE,
         queue_seconds=settings.queue_seconds,
         start_patience_seconds=settings.start_patience_seconds,
+        starts_at_once=settings.starts_at_once,
         start_retry_seconds=settings.start_retry_seconds,
     )
 

@@ -86,6 +86,13 @@ class ActivatorSettings(ProcessSettings):
         low=0,
         high=60,
     )
+    starts_at_once: int = setting(
+        "LAMBENT_STARTS_AT_ONCE",
+        10,
+        "Pods of one function that start at the same time; as many as are ready, where those are more.",
+        low=1,
+        high=1000,
+    )
     start_retry_seconds: float = setting(
         "LAMBENT_START_RETRY_SECONDS", 1.0, "How long until a scale that brought no pod is raised again.", unit="s", low=0.1, high=60
     )

@@ -78,11 +78,25 @@ def test_a_free_slot_takes_the_invocation_at_once() -> None:
 
 
 def test_from_zero_as_many_pods_are_asked_for_as_wait_and_no_more_than_allowed() -> None:
-    world = World()
+    world = World(starts_at_once=1000)
 
     starts = [world.submit()[1] for _ in range(50)]
 
     assert [action.replicas for actions in starts for action in actions if isinstance(action, Start)] == list(range(1, 21))
+
+
+def test_only_a_few_pods_start_at_once_and_more_as_those_come_up() -> None:
+    world = World(starts_at_once=3)
+    asked = [action.replicas for _ in range(20) for action in world.submit()[1] if isinstance(action, Start)]
+
+    assert asked == [1, 2, 3]
+    for number in (1, 2, 3):
+        asked += [action.replicas for action in (*world.link(number), *world.tick(0.2)) if isinstance(action, Start)]
+    assert asked == [1, 2, 3, 4, 5, 6]
+    for number in (4, 5, 6, 7):
+        asked += [action.replicas for action in world.link(number) if isinstance(action, Start)]
+    # Seven are ready: as many may start beside them.
+    assert asked[6:] == [8, 10, 12, 14]
 
 
 def test_pods_take_several_each_where_concurrency_allows() -> None:

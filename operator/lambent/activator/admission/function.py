@@ -249,12 +249,14 @@ class FunctionQueue:
     def plan_start(self, now: float, out: list[Action]) -> None:
         """Ask for the pods that are missing: generic ones, and where there are not enough of them, the Deployment's."""
         if self.rules is not None and self.waiting.line:
-            needed = self._starts.plan(now, self.waiting, self.links, self.rules)
-            if needed is not None:
-                self.meter.starts += self._starts.fresh
-                missing = needed - len(self.links.serving)
-                if self._take(missing, self.rules, now, out) < missing:
-                    out.append(Start(self.key, needed))
+            missing, fresh = self._starts.count_missing(now, self.waiting, self.links, self.rules)
+            self.meter.starts += fresh
+            if missing:
+                missing -= self._take(missing, self.rules, now, out)
+            if missing:
+                scale = self._starts.ask(missing, now, self.links, self.rules)
+                if scale is not None:
+                    out.append(Start(self.key, scale))
 
     def _take(self, missing: int, rules: Rules, now: float, out: list[Action]) -> int:
         """Have generic pods become this function's; how many of those that are missing."""

@@ -72,6 +72,8 @@ class Limits:
     queue_seconds: float = 60.0
     start_patience_seconds: float = 0.1
     """Where pods are ready, how long the oldest invocation waits before the activator asks for more of them by itself."""
+    starts_at_once: int = 10
+    """Pods of one function that start at the same time; as many as are ready, where those are more."""
     start_retry_seconds: float = 1.0
     """When a raised scale has brought no pod, how long until it is asked for again."""
     initialise_again_seconds: float = 5.0

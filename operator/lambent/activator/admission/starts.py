@@ -12,34 +12,45 @@ from lambent.activator.admission.waiting import Waiting
 class Starts:
     """Remembers what was asked for last, so that it is not asked for at every turn."""
 
-    __slots__ = ("_limits", "_requested", "_requested_at", "fresh")
+    __slots__ = ("_limits", "_needed", "_requested", "_requested_at")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._needed = 0
         self._requested = 0
         self._requested_at = 0.0
-        self.fresh = 0
-        """Pods that the last plan asked for and none before it."""
 
-    def plan(self, now: float, waiting: Waiting, links: Links, rules: Rules) -> int | None:
-        """As many pods as those that wait need, on top of those there are; None where nothing is to be asked for now."""
+    def count_missing(self, now: float, waiting: Waiting, links: Links, rules: Rules) -> tuple[int, int]:
+        """(pods that those who wait need on top of those there are, how many of them nobody has needed before)."""
         line = waiting.line
         if not line or (links.ready and now - line[0].enqueued_at < self._limits.start_patience_seconds):
-            return None
+            return 0, 0
         serving = links.serving
         coming = sum(not link.initialized for link in serving) * rules.concurrency
         needed = min(rules.max_scale, len(serving) + ceil(max(0, len(line) - coming) / rules.concurrency))
+        fresh = max(0, needed - max(len(serving), self._needed))
+        self._needed = max(needed, self._needed)
+        return needed - len(serving), fresh
+
+    def ask(self, missing: int, now: float, links: Links, rules: Rules) -> int | None:
+        """The scale to ask for where pods are missing that no pool has; None where it was asked for, and not too long ago.
+
+        Pods that start at the same time on the same cores are ready at the same time, late: each waits for all others. So only a few
+        start at once, and more as those come up.
+        """
+        serving = links.serving
+        firm = sum(link.initialized or link.asked_at > 0 for link in serving)
+        goal = min(rules.max_scale, len(serving) + missing, firm + max(self._limits.starts_at_once, firm))
         overdue = now - self._requested_at >= self._limits.start_retry_seconds
-        if needed <= len(serving) or (needed <= self._requested and not overdue):
+        if goal <= len(serving) or (goal <= self._requested and not overdue):
             return None
-        self.fresh = max(0, needed - max(len(serving), self._requested))
-        self._requested = max(needed, self._requested)
+        self._requested = max(goal, self._requested)
         self._requested_at = now
-        return needed
+        return goal
 
     def forget(self) -> None:
         """Nobody waits any more."""
-        self._requested = 0
+        self._needed = self._requested = 0
 
     def lost(self, left: int) -> None:
         """A pod is gone, and so many are left: what was asked for before it went does not count."""

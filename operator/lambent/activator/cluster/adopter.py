@@ -28,6 +28,8 @@ FIELD_MANAGER: Final = "lambent-activator"
 TRIES: Final = 30
 AT_ONCE: Final = 4
 """Pods of one function that are moved over at the same time: the API server has others to serve."""
+CALM_SECONDS: Final = 0.1
+"""From a pod's word that it has become a function to the first write: its first answer has the cores to itself until then."""
 OTHERS_SECONDS: Final = 1.5
 """How long the activator that took a pod has before another looks whether it is done."""
 SCALE_SECONDS: Final = (0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -130,6 +132,7 @@ class KubeAdopter:
         failures = 0
         try:
             while flight.moves:
+                await asyncio.sleep(CALM_SECONDS)
                 moves, pods = flight.moves, flight.pods
                 flight.moves = []
                 try:

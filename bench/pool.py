@@ -1,0 +1,75 @@
+"""Cold start by a pod of the warm pool: a function at zero, a generic pod that waits, and the first answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from bench import functions, kube
+from bench.load import Call, call
+from bench.report import Result, quantile
+
+POOL = "lambent.dev/role=pool"
+MIB = 1024 * 1024
+CALM_SECONDS = 1.0
+"""After the pool is full again, for its newest pod's start to be over."""
+
+
+def waiting_pods(pool: str = "python3.11") -> list[dict[str, Any]]:
+    """Generic pods that are ready."""
+    pods = kube.get("pods", "-n", kube.NAMESPACE, "-l", f"{POOL},lambent.dev/runtime={pool}")["items"]
+    return [pod for pod in pods if any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", ()))]
+
+
+def wait_for_pool(pods: int) -> None:
+    """Wait until so many generic pods wait."""
+    kube.wait_for(f"{pods} pods to wait in the pool", lambda: len(waiting_pods()) >= pods, every=0.25)
+    time.sleep(CALM_SECONDS)
+
+
+def call_cold(names: Iterable[str], pods: int) -> list[Call]:
+    """The first call of each function, with a full pool."""
+    address = kube.endpoint()
+    calls = []
+    for name in names:
+        wait_for_pool(pods)
+        one = call(address, f"{name}.{kube.NAMESPACE}")
+        if one.status != 200:
+            raise kube.BenchError(f"the first call of {name} answered {one.status}: {one.body[:300]!r}")
+        if "start-become" not in one.parts:
+            raise kube.BenchError(f"{name} was not started by a pod of the pool: {one.parts}")
+        calls.append(one)
+        print(f"  cold start by the pool, {name}: {one.milliseconds:.1f} ms {one.parts}", flush=True)
+    return calls
+
+
+def measure(runs: int) -> tuple[list[Result], list[Call]]:
+    """`runs` functions, each called once from zero."""
+    names = [f"pool-{number}" for number in range(runs)]
+    manifests = [functions.build_function(name, functions.HELLO, idle_seconds=1, initial_scale=0) for name in names]
+    kube.apply(*manifests)
+    for name in names:
+        kube.wait_ready(name)
+    calls = call_cold(names, 2)
+    milliseconds = [one.milliseconds for one in calls]
+    results = [
+        Result("cold start by a pool pod, first answer, p50", quantile(milliseconds, 0.5), "ms", "lower", 30, 8),
+        Result("cold start by a pool pod, first answer, p95", quantile(milliseconds, 0.95), "ms", "lower", 60, 15),
+        *measure_memory(),
+    ]
+    results += [
+        Result(f"cold start by a pool pod, part: {part}, p50", quantile([one.parts.get(part, 0.0) for one in calls], 0.5), "ms", "lower")
+        for part in sorted({part for one in calls for part in one.parts})
+    ]
+    kube.kubectl("-n", kube.NAMESPACE, "delete", "functions.lambent.dev", *names)
+    return results, calls
+
+
+def measure_memory() -> list[Result]:
+    """What an idle pool pod has for itself: its anonymous memory, as its node reports it."""
+    wait_for_pool(1)
+    pod = waiting_pods()[0]
+    summary = kube.get_summary(pod["spec"]["nodeName"])
+    sizes = [each["memory"]["rssBytes"] / MIB for each in summary["pods"] if each["podRef"]["name"] == pod["metadata"]["name"]]
+    return [Result("memory: idle pool pod (anonymous)", sizes[0], "MiB", "lower", 40, 25)] if sizes else []

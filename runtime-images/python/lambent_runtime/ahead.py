@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 # fmt: off
 USUAL = (
-    "lambent_runtime.async_worker",
+    "lambent_runtime.async_worker", "lambent_runtime.snapshot",
     "ast", "asyncio", "base64", "bisect", "calendar", "collections.abc", "concurrent.futures.thread", "configparser", "contextlib", "copy",
     "csv", "dataclasses", "datetime", "decimal", "email.message", "email.parser", "email.utils", "enum", "fnmatch", "fractions",
     "functools", "glob", "gzip", "hashlib", "heapq", "hmac", "html", "http.client", "http.cookiejar", "inspect", "io", "ipaddress",

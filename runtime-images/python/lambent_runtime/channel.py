@@ -57,6 +57,10 @@ class Channel:
                     )
             buffer += self._input[:size]
 
+    def wait(self) -> None:
+        """Until there is something to read, or the shim is gone."""
+        self._wait()
+
     def read_with_descriptors(self, count: int) -> tuple[frames.Frame, list[int]]:
         """The next frame and the descriptors sent with it; reads nothing beyond it, so that those of the next stay with that."""
         data, ancillary, _, _ = self.socket.recvmsg(frames.HEAD.size, socket.CMSG_SPACE(count * 4))

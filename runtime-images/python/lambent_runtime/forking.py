@@ -22,6 +22,20 @@ class Order(NamedTuple):
     channel: int
     output: int
 
+    def decline(self) -> None:
+        """Close the child's descriptors: those of this process, or all there are, which tells the shim that there is no child."""
+        os.close(self.channel)
+        os.close(self.output)
+
+
+def read_order(frame: frames.Frame, descriptors: list[int]) -> Order | None:
+    """What came with two descriptors asks for a child; those of anything else are closed."""
+    if len(descriptors) == 2:
+        return Order(bool(frame.flags & frames.PREPARE), bool(frame.flags & frames.HELD), *descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return None
+
 
 def wait_for_fork(channel: Channel) -> Order:
     """Fork a child for each FORK; returns in the children only. Raises ChannelClosedError in the template when the shim is gone.
@@ -30,16 +44,14 @@ def wait_for_fork(channel: Channel) -> Order:
     """
     while True:
         frame, descriptors = channel.read_with_descriptors(2)
+        order = read_order(frame, descriptors)
         if frame.kind == frames.CONFIGURE:
             configure(frame.payload)
-        if frame.kind != frames.FORK or len(descriptors) != 2:
-            for descriptor in descriptors:
-                os.close(descriptor)
+        if order is None:
             continue
-        if _fork_detached():
-            return Order(bool(frame.flags & frames.PREPARE), bool(frame.flags & frames.HELD), descriptors[0], descriptors[1])
-        for descriptor in descriptors:
-            os.close(descriptor)
+        if frame.kind == frames.FORK and _fork_detached():
+            return order
+        order.decline()
 
 
 def _fork_detached() -> bool:

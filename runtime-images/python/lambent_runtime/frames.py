@@ -19,13 +19,15 @@ INVOKE: Final = 0x02
 ABANDON: Final = 0x03
 """Cancel the coroutine of invocation `number`; answered by RESULT as ever."""
 CONFIGURE: Final = 0x04
-"""To the processes of a pool pod that becomes a function: payload is the JSON object of all environment variables there shall be."""
+"""To the processes of a pool pod that becomes a function: payload is the JSON object of all environment variables there shall be.
+To one that was forked HELD it carries the channel and the output of the template that it forks off, as file descriptors."""
 
 STARTED: Final = 0x81
 """`value` is the process id. Of a process that was forked HELD, meta is the JSON list of what it has imported: top-level names that
 code of the user's could have files of (lambent_runtime.paths)."""
 READY: Final = 0x82
-"""The handler is there: meta `{durationMs, coroutine, template, why}`; `template` says that this process will fork, not serve."""
+"""The handler is there: meta `{durationMs, coroutine, template, apart, why}`; `template` says that this process will fork, not serve,
+`apart` that it serves, and forks a template off first."""
 INIT_FAILED: Final = 0x83
 """Payload is the error's JSON."""
 RESULT: Final = 0x84
@@ -36,7 +38,8 @@ OUTPUT: Final = 0x85
 PREPARE: Final = 1
 """On FORK: import the handler, then become a template rather than serve."""
 HELD: Final = 2
-"""On FORK, with PREPARE: wait for CONFIGURE before anything else."""
+"""On FORK, with PREPARE: wait for CONFIGURE before anything else; once the handler is imported, serve, and leave the template's part to
+a child: who has asked for all of this waits for the first invocation."""
 
 FAILED: Final = 1
 """On RESULT: the handler failed, the payload is an error."""

@@ -13,6 +13,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from lambent_runtime import forking, frames, worker
@@ -58,34 +59,81 @@ def main(runtime_dir: str) -> None:
 def _live(channel: Channel, layers_dir: str, runtime_dir: str) -> None:
     order = forking.wait_for_fork(channel)
     channel, output = forking.adopt(order, channel)
+    apart = None
     if order.held:
-        _wait_for_configuration(channel)
+        apart = _wait_for_configuration(channel)
     else:
         channel.write(frames.encode(frames.STARTED, value=os.getpid()))
     started = time.monotonic()
     logs = set_up_logging(Sink(output))
     before = forking.take_footprint()
     handler = _initialise(channel, logs, layers_dir, runtime_dir)
-    duration_ms = (time.monotonic() - started) * 1000
     coroutine = is_coroutine_handler(handler)
+    ready = {"durationMs": (time.monotonic() - started) * 1000, "coroutine": coroutine}
     why = forking.explain_unforkable(before, forking.take_footprint()) if order.prepare else "it was forked to serve"
-    _report_ready(channel, duration_ms=duration_ms, coroutine=coroutine, template=not why, why=why)
-    if not why:
-        gc.freeze()
-        order = forking.wait_for_fork(channel)
-        channel, logs.sink.descriptor = forking.adopt(order, channel)
-        os.close(output)
-        channel.write(frames.encode(frames.STARTED, value=os.getpid()))
-        _report_ready(channel, duration_ms=0.0, coroutine=coroutine, template=False, why="")
-    _serve(channel, handler, logs, coroutine=coroutine)
+    after_first = None
+    if why:
+        _report_ready(channel, ready | {"why": why})
+        if apart is not None:
+            apart.decline()
+    elif apart is None:
+        channel = _be_template(channel, logs, ready)
+    else:
+        channel, after_first = _leave_template_behind(channel, apart, logs, ready)
+    if coroutine:
+        from lambent_runtime import async_worker  # noqa: PLC0415 - asyncio is 30 ms that `def` handlers need not pay
+
+        if after_first is not None:
+            after_first()
+        async_worker.serve(channel, handler, logs)
+    else:
+        worker.serve(channel, handler, logs, after_first)
 
 
-def _wait_for_configuration(channel: Channel) -> None:
-    """Say what is imported, and wait until it is known what for."""
+def _be_template(channel: Channel, logs: Logs, ready: dict[str, Any]) -> Channel:
+    """Fork workers for as long as the shim lives; returns in each of them, with its channel."""
+    _report_ready(channel, ready | {"template": True})
+    gc.freeze()
+    channel = _go_on_as_child(forking.wait_for_fork(channel), channel, logs)
+    _report_ready(channel, ready | {"durationMs": 0.0})
+    return channel
+
+
+def _leave_template_behind(
+    channel: Channel, order: forking.Order, logs: Logs, ready: dict[str, Any]
+) -> tuple[Channel, Callable[[], None] | None]:
+    """Serve in this process, which has no fork to wait for, and have a copy be the template.
+
+    Returns here and in all workers: the process's channel, and here what is left to do once the first invocation is answered.
+    """
+    from lambent_runtime.snapshot import forget, leave_copy  # noqa: PLC0415 - ordinary pods need none of it
+
+    _report_ready(channel, ready | {"apart": True})
+    gc.freeze()
+    middle = leave_copy()
+    if middle == 0:
+        return _be_template(_go_on_as_child(order, channel, logs), logs, ready), None
+    order.decline()
+    return channel, lambda: forget(middle)
+
+
+def _go_on_as_child(order: forking.Order, channel: Channel, logs: Logs) -> Channel:
+    output = logs.sink.descriptor
+    channel, logs.sink.descriptor = forking.adopt(order, channel)
+    os.close(output)
+    channel.write(frames.encode(frames.STARTED, value=os.getpid()))
+    return channel
+
+
+def _wait_for_configuration(channel: Channel) -> forking.Order | None:
+    """Say what is imported, and wait until it is known what for; returns how to fork the template off."""
     channel.write(frames.encode(frames.STARTED, value=os.getpid(), meta=json.dumps(find_replaceable(sys.modules)).encode()))
-    while (frame := channel.read()).kind != frames.CONFIGURE:
-        continue
-    configure(frame.payload)
+    while True:
+        frame, descriptors = channel.read_with_descriptors(2)
+        order = forking.read_order(frame, descriptors)
+        if frame.kind == frames.CONFIGURE:
+            configure(frame.payload)
+            return order
 
 
 def _initialise(channel: Channel, logs: Logs, layers_dir: str, runtime_dir: str) -> Any:
@@ -109,18 +157,9 @@ def _initialise(channel: Channel, logs: Logs, layers_dir: str, runtime_dir: str)
     sys.exit(1)
 
 
-def _report_ready(channel: Channel, *, duration_ms: float, coroutine: bool, template: bool, why: str) -> None:
-    meta = {"durationMs": duration_ms, "coroutine": coroutine, "template": template, "why": why}
+def _report_ready(channel: Channel, told: dict[str, Any]) -> None:
+    meta = {"template": False, "apart": False, "why": "", **told}
     channel.write(frames.encode(frames.READY, meta=json.dumps(meta).encode()))
-
-
-def _serve(channel: Channel, handler: Any, logs: Logs, *, coroutine: bool) -> None:
-    if coroutine:
-        from lambent_runtime import async_worker  # noqa: PLC0415 - asyncio is 30 ms that `def` handlers need not pay
-
-        async_worker.serve(channel, handler, logs)
-    else:
-        worker.serve(channel, handler, logs)
 
 
 def _give_way_under_memory_pressure() -> None:

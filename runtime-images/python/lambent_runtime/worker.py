@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import CoroutineType
 from typing import Any
 
@@ -12,8 +13,8 @@ from lambent_runtime.invocation import Invocation
 from lambent_runtime.logs import Logs, serve_request, tenant_id
 
 
-def serve(channel: Channel, handler: Any, logs: Logs) -> None:
-    """Answer invocations until the channel closes.
+def serve(channel: Channel, handler: Any, logs: Logs, after_first: Callable[[], None] | None = None) -> None:
+    """Answer invocations until the channel closes; `after_first` is what can wait until the first is answered.
 
     SystemExit, KeyboardInterrupt and whatever else is no Exception leave through here and end the process as they would on Lambda.
     """
@@ -29,6 +30,9 @@ def serve(channel: Channel, handler: Any, logs: Logs) -> None:
             tenant_id.set(tenant)
         invocation.set_trace_variable()
         channel.write(_run(invocation, handler, logs, runner))
+        if after_first is not None:
+            after_first()
+            after_first = None
 
 
 def _run(invocation: Invocation, handler: Any, logs: Logs, runner: _CoroutineRunner) -> bytes:

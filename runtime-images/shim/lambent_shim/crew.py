@@ -153,12 +153,12 @@ class Crew:
         self._processes.add(process)
         return process
 
-    def take_over(self, prepared: Process, candidate: Process) -> None:
-        """Take over a generic pod's processes; the candidate has just been told what to import."""
+    def take_over(self, prepared: Process, candidate: Process, apart: Ends) -> None:
+        """Take over a generic pod's processes; the candidate has just been told what to import, and to fork a template off."""
         for process in (prepared, candidate):
             process.attend(on_frame=self._on_frame, on_output=self._on_output, on_silent=self._on_silent)
             self._processes.add(process)
-        self.lineage.continue_with(prepared, candidate)
+        self.lineage.continue_with(prepared, candidate, self.watch(apart))
 
     def _on_frame(self, process: Process, frame: frames.Frame) -> None:
         if frame.kind == frames.RESULT:
@@ -184,7 +184,7 @@ class Crew:
     def _on_ready(self, process: Process, frame: frames.Frame) -> None:
         told = json.loads(frame.meta)
         template = bool(told["template"])
-        first = self.lineage.succeeded(process, template=template)
+        first = self.lineage.succeeded(process, template=template, apart=bool(told["apart"]))
         if first:
             self.coroutine = bool(told["coroutine"])
         if not template:
@@ -195,7 +195,7 @@ class Crew:
                 self.idle.append(process)
         if first:
             self._events.crew_initialised(float(told["durationMs"]))
-        if not template:
+        if not template or not first:
             self._events.crew_ready()
 
     def initialisation_failed(self, error: failures.InitError, duration_ms: float) -> None:

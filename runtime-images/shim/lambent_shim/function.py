@@ -75,10 +75,10 @@ class Function:
         self._crew.lineage.adopt_candidate(candidate)
         self._crew.reap()
 
-    def take_over(self, prepared: Process, candidate: Process) -> None:
-        """Go on with a generic pod's processes; the candidate has just been told what to import."""
+    def take_over(self, prepared: Process, candidate: Process, apart: Ends) -> None:
+        """Go on with a generic pod's processes; the candidate has just been told what to import, and to fork a template off."""
         self.log.init_start()
-        self._crew.take_over(prepared, candidate)
+        self._crew.take_over(prepared, candidate, apart)
         self._crew.reap()
 
     @property

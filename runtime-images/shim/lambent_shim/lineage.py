@@ -1,6 +1,7 @@
 """What workers are forked from: the prepared interpreter, and the template that has imported the handler; keeps both alive.
 
     prepared interpreter ── candidate (imports the handler) ── becomes the template ── workers
+In a pool pod the candidate serves, and its first child becomes the template: the invocation that waits needs no fork.
 Where a process that has imported the handler can't be forked, there is no template: it becomes a worker, and so does every later
 child of the prepared interpreter (`whole`).
 """
@@ -56,6 +57,8 @@ class Lineage:
         self._init_limit_seconds = init_limit_seconds
         self._respawn = respawn
         self._prepared: Process | None = None
+        self._apart: Process | None = None
+        """The template that the candidate forks off, until it is one."""
         self._candidate_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._number = 0
@@ -70,9 +73,10 @@ class Lineage:
         """Take over the process that imports the handler, just ordered."""
         self._expect(self._keeper.watch(ends))
 
-    def continue_with(self, prepared: Process, candidate: Process) -> None:
-        """Both are there already: a generic pod's."""
+    def continue_with(self, prepared: Process, candidate: Process, apart: Process) -> None:
+        """A generic pod's, that are there already, and the template that the candidate will fork off."""
         self._prepared = prepared
+        self._apart = apart
         self._number = 1
         self._expect(candidate)
 
@@ -100,16 +104,18 @@ class Lineage:
             self.candidate.init_error = failures.init_failure(failures.time_out(self._init_limit_seconds))
             self.abort_initialisation()
 
-    def succeeded(self, process: Process, *, template: bool) -> bool:
+    def succeeded(self, process: Process, *, template: bool, apart: bool) -> bool:
         """A process has imported the handler, or was forked from one that has; whether it is the candidate."""
         first = process is self.candidate
         if first:
             self.candidate = None
             self._cancel_timer()
         if template:
-            self.template, self.whole = process, False
-        else:
-            self.whole = self.whole or first
+            self.template, self.whole, self._apart = process, False, None
+        elif first and not apart:
+            self.whole, self._apart = True, None
+        elif first and self._apart is None:
+            self.initialise()
         return first
 
     @property
@@ -133,7 +139,7 @@ class Lineage:
     def bury(self, process: Process, status: int) -> bool:
         """A process has ended: replace it. False: it is no ancestor."""
         if process is self.candidate:
-            self.candidate = None
+            self.candidate = self._apart = None
             self._cancel_timer()
             error = process.init_error or failures.init_failure(failures.explain_exit(status, out_of_memory=False))
             if not self._closing:
@@ -145,6 +151,10 @@ class Lineage:
         elif process is self.template:
             self.template = None
             self.initialise()
+        elif process is self._apart:
+            self._apart = None
+            if self.candidate is None:
+                self.initialise()
         else:
             return False
         return True

@@ -25,7 +25,7 @@ from lambent_shim.links import Links
 from lambent_shim.logstream import LogStream
 from lambent_shim.podlog import PodLog
 from lambent_shim.process import Process
-from lambent_shim.spawn import Ends, order_fork, spawn_prepared
+from lambent_shim.spawn import Ends, order_fork, send_ends, spawn_prepared
 from lambent_shim.tally import Tally
 
 _LARGEST_CONFIGURE: Final = 65_536
@@ -145,9 +145,9 @@ class Pool:
             function.log.note(f"starts an interpreter of its own: {fresh}")
             self._start_fresh(function, environment)
         else:
-            self._candidate.send(configure)
+            apart = send_ends(self._candidate.channel, configure)
             self._prepared.send(configure)
-            function.take_over(self._prepared, self._candidate)
+            function.take_over(self._prepared, self._candidate, apart)
         self._links.become(configuration, arrived_ms)
 
     def _start_fresh(self, function: Function, environment: Mapping[str, str]) -> None:

@@ -60,11 +60,19 @@ def order_fork(template_channel: int, number: int, *, prepare: bool, held: bool 
 
     `held`: it waits for CONFIGURE before it imports the handler.
     """
+    frame = frames.encode(frames.FORK, number, flags=(frames.PREPARE if prepare else 0) | (frames.HELD if held else 0))
+    return send_ends(template_channel, frame)
+
+
+def send_ends(template_channel: int, frame: bytes) -> Ends:
+    """Send a frame that asks a process for a child, with the child's ends; returns the shim's. Raises OSError when the process is gone.
+
+    The frame, at most 64 KiB, and all that was sent before and is not read yet must fit the socket's buffer (208 KiB).
+    """
     near, far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     output, far_output = os.pipe()
     template = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, template_channel)
     try:
-        frame = frames.encode(frames.FORK, number, flags=(frames.PREPARE if prepare else 0) | (frames.HELD if held else 0))
         rights = far.fileno().to_bytes(4, "little") + far_output.to_bytes(4, "little")
         template.sendmsg([frame], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
     except OSError:

@@ -73,7 +73,11 @@ def unavailable(method: str = "GET", path: str = "/") -> KubeError:
 
 
 def _merged(target: Json, patch: Json) -> Json:
+    """RFC 7396: null removes."""
     merged = copy.deepcopy(target)
     for key, value in patch.items():
-        merged[key] = _merged(merged.get(key, {}), value) if isinstance(value, dict) else value
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merged(merged.get(key, {}), value) if isinstance(value, dict) else value
     return merged

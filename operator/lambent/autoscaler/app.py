@@ -66,7 +66,8 @@ async def run(settings: AutoscalerSettings) -> None:
         try:
             async with StatusServer(settings.status_port, registry, ready=ready), receiver, asyncio.TaskGroup() as tasks:
                 tasks.create_task(election.run())
-                tasks.create_task(_watch_functions(client, fleet, pools, settings.pool_max_memory_mib * MIB, waiting_for))
+                pooled_bytes = settings.pool_max_memory_mib * MIB if settings.pool_size > 0 else 0
+                tasks.create_task(_watch_functions(client, fleet, pools, pooled_bytes, waiting_for))
                 tasks.create_task(_watch_deployments(client, fleet, waiting_for))
                 tasks.create_task(_tick(autoscaler, settings.tick_seconds, waiting_for))
                 tasks.create_task(_tell_last_invoked(client, autoscaler, election, fleet))
@@ -79,9 +80,11 @@ async def run(settings: AutoscalerSettings) -> None:
             await asyncio.gather(applier.close(), pool_applier.close())
 
 
-async def _watch_functions(client: KubeClient, fleet: Fleet, pools: PoolFleet, max_memory_bytes: int, waiting_for: set[str]) -> None:
+async def _watch_functions(client: KubeClient, fleet: Fleet, pools: PoolFleet, pooled_bytes: int, waiting_for: set[str]) -> None:
+    """`pooled_bytes` is the largest memory of a function that takes pods of a pool; 0: none does."""
+
     def keep(body: Json) -> tuple[FunctionKey, FunctionView | None, PoolUser | None]:
-        return (*view_function(body), view_user(body, max_memory_bytes))
+        return (*view_function(body), view_user(body, pooled_bytes) if pooled_bytes else None)
 
     async for event in watch_objects(client, collection_path(API_VERSION, FUNCTIONS), keep=keep):
         now, epoch_now = _clock(), time.time()

@@ -192,6 +192,7 @@ class PoolFleet:
         if self._policy.size == 0:
             return ()
         self._note_calm(now)
+        self._waiting = {name: said for name, said in self._waiting.items() if now - said[0] <= FRESH_SECONDS}
         for pool in self._pools.values():
             if pool.failures and any(_has_proved(pod, now) for pod in pool.pods.values()):
                 pool.note_good()

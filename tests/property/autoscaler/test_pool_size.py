@@ -67,6 +67,14 @@ def test_a_burst_like_those_of_the_last_ten_minutes_finds_its_pods(starts: list[
     assert size_pool(now, history_of(starts), policy) >= min(of_late, policy.max_size)
 
 
+@given(bursts)
+def test_what_is_predicted_of_late_is_the_largest_burst_and_no_more(starts: list[tuple[float, int]]) -> None:
+    now = max((at for at, count in starts if count), default=0.0)
+    assume(now < REMEMBERED_SECONDS)
+
+    assert history_of(starts).predict(now) == most_within_a_refill(starts, 0.0)
+
+
 @given(bursts, policies)
 def test_what_is_more_than_an_hour_ago_counts_for_nothing(starts: list[tuple[float, int]], policy: PoolPolicy) -> None:
     history = history_of(starts)
@@ -113,5 +121,5 @@ def test_pods_that_may_just_be_changing_hands_are_not_taken_away(
 def test_what_is_remembered_stays_small(starts: list[tuple[float, int]]) -> None:
     history = history_of(starts)
 
-    assert len(history._peaks) <= max(most_within_a_refill(starts, 0.0), 0)
+    assert len(history._peaks) <= most_within_a_refill(starts, 0.0)
     assert all(at > starts[-1][0] - REFILL_SECONDS for at, _ in history._recent) or not starts or not starts[-1][1]

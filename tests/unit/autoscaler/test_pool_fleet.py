@@ -114,6 +114,28 @@ def test_a_pod_that_left_tells_of_a_start_before_any_activator_does() -> None:
     assert world.let_go(world.after(0.1)) == ["c"]
 
 
+def test_whose_start_it_is_does_not_matter_to_a_refill() -> None:
+    world = World()
+    world.add("a")
+    world.now += QUIET_SECONDS
+    world.push(starts=1, function=FunctionKey("team", "own-image"))
+
+    assert world.after(QUIET_SECONDS - 0.1) == ()
+    assert world.let_go(world.after(0.1)) == ["a"]
+
+
+def test_a_pod_that_was_deleted_was_not_asked_for() -> None:
+    world = World()
+    world.add("c")
+    world.now += QUIET_SECONDS
+    world.warm("a", "b")
+    for name in ("a", "b"):
+        world.change(name, deleting=True)
+        world.vanish(name)
+
+    assert world.let_go(world.after(0.0)) == ["c"]
+
+
 def test_a_load_that_does_not_end_starves_no_pool() -> None:
     world = World()
     world.add("a")

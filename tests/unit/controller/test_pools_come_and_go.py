@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from lambent.api.function import Function, parse_function
 from lambent.controller.execution import Executor
+from lambent.controller.labels import object_labels
 from lambent.controller.options import Installation, Pools
 from lambent.controller.pool_index import Pool, PoolIndex, pool_of
 from lambent.controller.pool_reconcile import PAGE, REFUSED_SECONDS, PoolReconciler
@@ -192,9 +193,10 @@ def test_pools_that_were_turned_off_are_removed_without_asking_who_uses_them() -
 
 
 @pytest.mark.parametrize("path", [DEPLOYMENT, POLICY])
-def test_what_others_call_by_that_name_is_left_alone(path: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("labels", [{}, {"lambent.dev/role": "pool"}, object_labels(parse_function(a_manifest()))])
+def test_what_others_call_by_that_name_is_left_alone(path: str, labels: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
     keeper = Keeper()
-    theirs = {"metadata": {"name": "lambent-pool-python3-11", "labels": {"lambent.dev/role": "function"}}, "spec": {"replicas": 1}}
+    theirs = {"metadata": {"name": "lambent-pool-python3-11", "labels": labels}, "spec": {"replicas": 1}}
     stored = keeper.api.put(path, theirs)
     keeper.see()
 

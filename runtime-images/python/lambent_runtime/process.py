@@ -22,8 +22,8 @@ from lambent_runtime.errors import UNHANDLED_AT_INIT, FaultError, build_exceptio
 from lambent_runtime.loader import is_coroutine_handler, load_handler
 from lambent_runtime.logs import Logs, Sink, set_up_logging, unbuffer_standard_streams
 from lambent_runtime.marshal import to_json
-from lambent_runtime.paths import find_replaceable, prepare_imports
-from lambent_runtime.surroundings import configure, enter
+from lambent_runtime.paths import prepare_imports
+from lambent_runtime.surroundings import configure, enter, rehearse
 
 _CHANNEL_DESCRIPTOR = 3
 _LAST_DESCRIPTOR = 1024
@@ -45,23 +45,24 @@ def main(runtime_dir: str) -> None:
     unbuffer_standard_streams()
     os.closerange(_CHANNEL_DESCRIPTOR + 1, _LAST_DESCRIPTOR)
     channel = Channel(_CHANNEL_DESCRIPTOR)
+    replaceable: list[str] = []
     if ahead is not None:
         from lambent_runtime.ahead import import_ahead  # noqa: PLC0415 - ordinary pods need none of it
 
         prepare_imports(os.environ["LAMBDA_TASK_ROOT"], layers_dir, runtime_dir)
-        import_ahead(ahead)
+        replaceable = import_ahead(ahead)
     try:
-        _live(channel, layers_dir, runtime_dir)
+        _live(channel, layers_dir, runtime_dir, replaceable)
     except ChannelClosedError:
         os._exit(0)
 
 
-def _live(channel: Channel, layers_dir: str, runtime_dir: str) -> None:
+def _live(channel: Channel, layers_dir: str, runtime_dir: str, replaceable: list[str]) -> None:
     order = forking.wait_for_fork(channel)
     channel, output = forking.adopt(order, channel)
     apart = None
     if order.held:
-        apart = _wait_for_configuration(channel)
+        apart = _wait_for_configuration(channel, replaceable)
     else:
         channel.write(frames.encode(frames.STARTED, value=os.getpid()))
     started = time.monotonic()
@@ -71,7 +72,7 @@ def _live(channel: Channel, layers_dir: str, runtime_dir: str) -> None:
     coroutine = is_coroutine_handler(handler)
     ready = {"durationMs": (time.monotonic() - started) * 1000, "coroutine": coroutine}
     why = forking.explain_unforkable(before, forking.take_footprint()) if order.prepare else "it was forked to serve"
-    after_first = None
+    afterwards = None
     if why:
         _report_ready(channel, ready | {"why": why})
         if apart is not None:
@@ -79,15 +80,13 @@ def _live(channel: Channel, layers_dir: str, runtime_dir: str) -> None:
     elif apart is None:
         channel = _be_template(channel, logs, ready)
     else:
-        channel, after_first = _leave_template_behind(channel, apart, logs, ready)
+        channel, afterwards = _leave_template_behind(channel, apart, logs, ready)
     if coroutine:
         from lambent_runtime import async_worker  # noqa: PLC0415 - asyncio is 30 ms that `def` handlers need not pay
 
-        if after_first is not None:
-            after_first()
         async_worker.serve(channel, handler, logs)
     else:
-        worker.serve(channel, handler, logs, after_first)
+        worker.serve(channel, handler, logs, afterwards)
 
 
 def _be_template(channel: Channel, logs: Logs, ready: dict[str, Any]) -> Channel:
@@ -101,10 +100,10 @@ def _be_template(channel: Channel, logs: Logs, ready: dict[str, Any]) -> Channel
 
 def _leave_template_behind(
     channel: Channel, order: forking.Order, logs: Logs, ready: dict[str, Any]
-) -> tuple[Channel, Callable[[], None] | None]:
+) -> tuple[Channel, Callable[[], bool] | None]:
     """Serve in this process, which has no fork to wait for, and have a copy be the template.
 
-    Returns here and in all workers: the process's channel, and here what is left to do once the first invocation is answered.
+    Returns here and in all workers: the process's channel, and here what is left to do once invocations are answered, until it is true.
     """
     from lambent_runtime.snapshot import forget, leave_copy  # noqa: PLC0415 - ordinary pods need none of it
 
@@ -125,9 +124,11 @@ def _go_on_as_child(order: forking.Order, channel: Channel, logs: Logs) -> Chann
     return channel
 
 
-def _wait_for_configuration(channel: Channel) -> forking.Order | None:
+def _wait_for_configuration(channel: Channel, replaceable: list[str]) -> forking.Order | None:
     """Say what is imported, and wait until it is known what for; returns how to fork the template off."""
-    channel.write(frames.encode(frames.STARTED, value=os.getpid(), meta=json.dumps(find_replaceable(sys.modules)).encode()))
+    rehearse()
+    forking.take_footprint()
+    channel.write(frames.encode(frames.STARTED, value=os.getpid(), meta=json.dumps(replaceable).encode()))
     while True:
         frame, descriptors = channel.read_with_descriptors(2)
         order = forking.read_order(frame, descriptors)

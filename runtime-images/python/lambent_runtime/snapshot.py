@@ -13,7 +13,7 @@ import time
 
 _CLONE = {"x86_64": 56, "aarch64": 220}
 """clone's number by machine (syscall(2))."""
-_ANY_SIGNAL = -0x8000_0000
+_CLONED = -0x8000_0000
 """waitpid(2)'s __WCLONE, as the int that it is in C."""
 _REST_SECONDS = 0.005
 
@@ -42,10 +42,11 @@ def leave_copy() -> int | None:
     return 0
 
 
-def forget(middle: int | None) -> None:
-    """Collect the process that came before the copy, waiting for its end."""
-    if middle is not None:
-        try:
-            os.waitpid(middle, _ANY_SIGNAL)
-        except ChildProcessError:
-            return  # user code has the kernel collect children (SIGCHLD ignored)
+def forget(middle: int | None) -> bool:
+    """Collect the process that came before the copy; whether it has ended."""
+    if middle is None:
+        return True
+    try:
+        return os.waitpid(middle, _CLONED | os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True  # user code has the kernel collect children (SIGCHLD ignored)

@@ -13,8 +13,8 @@ from lambent_runtime.invocation import Invocation
 from lambent_runtime.logs import Logs, serve_request, tenant_id
 
 
-def serve(channel: Channel, handler: Any, logs: Logs, after_first: Callable[[], None] | None = None) -> None:
-    """Answer invocations until the channel closes; `after_first` is what can wait until the first is answered.
+def serve(channel: Channel, handler: Any, logs: Logs, afterwards: Callable[[], bool] | None = None) -> None:
+    """Answer invocations until the channel closes; `afterwards` is what can wait until one is answered, or several: until it is true.
 
     SystemExit, KeyboardInterrupt and whatever else is no Exception leave through here and end the process as they would on Lambda.
     """
@@ -30,9 +30,8 @@ def serve(channel: Channel, handler: Any, logs: Logs, after_first: Callable[[], 
             tenant_id.set(tenant)
         invocation.set_trace_variable()
         channel.write(_run(invocation, handler, logs, runner))
-        if after_first is not None:
-            after_first()
-            after_first = None
+        if afterwards is not None and afterwards():
+            afterwards = None
 
 
 def _run(invocation: Invocation, handler: Any, logs: Logs, runner: _CoroutineRunner) -> bytes:

@@ -34,14 +34,17 @@ class Order(NamedTuple):
     """The function's own variables, references expanded."""
 
 
-def read_names(head: Mapping[str, Any]) -> tuple[str, str]:
-    """(function, revision) that a BECOME's head names. Raises BecomeError."""
+def read_names(head: Mapping[str, Any], pod: Configuration) -> tuple[str, str]:
+    """(function, revision) that a BECOME's head names, to a pod that was generic as `pod`. Raises BecomeError."""
     shim = head.get("shim")
     if not isinstance(shim, dict):
         raise BecomeError(f"shim is {shim!r}, allowed: an object")
     for name in ("function", "revision"):
         if not isinstance(shim.get(name), str) or not shim[name]:
             raise BecomeError(f"shim.{name} is {shim.get(name)!r}, allowed: a non-empty string")
+    for name, value in _keep(pod).items():
+        if name in shim and shim[name] != value and not (name == "runtime" and not shim[name]):
+            raise BecomeError(f"shim.{name} is {shim[name]!r}, allowed: {value!r}, which is the pod's")
     return shim["function"], shim["revision"]
 
 
@@ -57,14 +60,12 @@ def explain_refusal(current: Configuration, function: str, revision: str, *, use
 
 
 def read_order(head: Mapping[str, Any], files: Iterable[str], pod: Configuration, container: Mapping[str, str]) -> Order:
-    """What a generic pod becomes by this head; `files` are the paths it brings. Raises BecomeError, which names field and value."""
-    shim: dict[str, Any] = head["shim"]
-    kept = _keep(pod)
-    for name, value in kept.items():
-        if name in shim and shim[name] != value and not (name == "runtime" and not shim[name]):
-            raise BecomeError(f"shim.{name} is {shim[name]!r}, allowed: {value!r}, which is the pod's")
+    """What a generic pod becomes by this head, whose names are read; `files` are the paths it brings. Raises BecomeError, which names
+    field and value.
+    """
     try:
-        configuration = read_configuration({"region": pod.region, **shim, **kept}, runtime_dir=pod.runtime_dir, pod=pod.pod)
+        fields = {"region": pod.region, **head["shim"], **_keep(pod)}
+        configuration = read_configuration(fields, runtime_dir=pod.runtime_dir, pod=pod.pod)
     except ConfigurationError as error:
         raise BecomeError(f"shim.{error}") from None
     for path in files:

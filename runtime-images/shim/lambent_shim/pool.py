@@ -87,7 +87,7 @@ class Pool:
         return "the prepared interpreter" if process is self._prepared else "the prepared interpreter's child"
 
     def _lose(self, why: str) -> None:
-        if self.function is None:
+        if self.function is None and not self._links.draining:
             self._on_lost(why)
 
     def reap(self) -> None:
@@ -114,7 +114,7 @@ class Pool:
         """Become what BECOME says, or say why not; empty where it has, or is that function already."""
         arrived_ms = self._links.elapsed_ms()
         try:
-            function, revision = read_names(head)
+            function, revision = read_names(head, self._generic)
             refusal = explain_refusal(self.configuration, function, revision, used=self._started.used, draining=self._links.draining)
             if refusal or self.function is not None:
                 return refusal

@@ -8,6 +8,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,9 @@ class Setup:
     kubeconfig: Path
     replicas: list[Replica] = field(default_factory=list)
     concurrency: float | None = None
+    queued: int = 0
+    starts: int = 0
+    """Told once."""
     statuses: set[int] = field(default_factory=set)
 
     def start(self, name: str) -> Replica:
@@ -93,11 +97,12 @@ class Setup:
                     "namespace": "default",
                     "name": "hello",
                     "concurrency": self.concurrency,
-                    "queued": 0,
+                    "queued": self.queued,
                     "requests": 1,
-                    "ready": 0,
+                    "ready": self.world.replicas("hello"),
+                    "starts": self.starts,
                 }
-                function["ready"] = self.world.replicas("hello")
+                self.starts = 0
                 functions = [] if self.concurrency is None else [function]
                 body = {"activator": "a", "sequence": sequence, "intervalSeconds": 0.2, "functions": functions}
                 for replica in list(self.replicas):
@@ -182,5 +187,93 @@ def test_scales_follow_when_the_api_server_is_back(tmp_path: Path) -> None:
             assert setup.world.replicas("hello") == 1
             setup.world.down = False
             await until(lambda: setup.world.replicas("hello") >= 10, "ten pods")
+
+    asyncio.run(test())
+
+
+POOL_LABELS = {"lambent.dev/role": "pool", "lambent.dev/runtime": "python3.11"}
+
+
+def put_pool(world: KubeWorld, replicas: int) -> None:
+    metadata = {"namespace": "default", "name": "lambent-pool-python3-11", "labels": POOL_LABELS}
+    world.put("Deployment", {"metadata": metadata, "spec": {"replicas": replicas}})
+
+
+def put_pool_pod(world: KubeWorld, name: str, *, ready: bool = False, restarts: int = 0) -> None:
+    metadata = {"namespace": "default", "name": name, "uid": name, "creationTimestamp": "2026-01-01T00:00:00Z", "labels": POOL_LABELS}
+    gates = [] if ready else [{"name": "lambent.dev/refill"}]
+    status = {
+        "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+        "containerStatuses": [{"restartCount": restarts}],
+    }
+    world.put("Pod", {"metadata": metadata, "spec": {"schedulingGates": gates}, "status": status})
+
+
+def put_pooled_function(world: KubeWorld, name: str = "hello") -> None:
+    spec = {"runtime": "python3.11", "code": {"inline": {"app.py": ""}}, "scaling": {"maxScale": 20}}
+    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    world.put("Function", {"metadata": {"namespace": "default", "name": name, "creationTimestamp": created}, "spec": spec})
+
+
+def gates_of(world: KubeWorld, name: str) -> Any:
+    return world.objects["Pod", "default", name]["spec"]["schedulingGates"]
+
+
+def test_a_pools_pods_are_let_go_oldest_first_and_not_while_an_invocation_waits(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with a_setup(tmp_path, 1, maxScale=20) as setup:
+            put_pooled_function(setup.world)
+            put_pool(setup.world, 2)
+            setup.concurrency, setup.queued = 1.0, 3
+            setup.start("a")
+            await until(lambda: setup.holder == "a" and 204 in setup.statuses, "a leader that hears of waiting invocations")
+            put_pool_pod(setup.world, "p1")
+            put_pool_pod(setup.world, "p2")
+            await asyncio.sleep(2.0)
+            assert gates_of(setup.world, "p1") == gates_of(setup.world, "p2") == [{"name": "lambent.dev/refill"}]
+            setup.queued = 0
+            await until(lambda: gates_of(setup.world, "p1") == [], "the first pod to be let go")
+            assert gates_of(setup.world, "p2") != [], "one at a time"
+            put_pool_pod(setup.world, "p1", ready=True)
+            await until(lambda: gates_of(setup.world, "p2") == [], "the second pod to be let go")
+
+    asyncio.run(test())
+
+
+def test_pods_that_were_wanted_make_their_pool_larger_and_leave_functions_scales_alone(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with a_setup(tmp_path, 1, maxScale=20) as setup:
+            put_pooled_function(setup.world)
+            put_pool(setup.world, 2)
+            setup.start("a")
+            await until(lambda: 204 in setup.statuses, "statistics to be taken in")
+            setup.concurrency, setup.starts = 0.5, 7
+            await until(lambda: setup.world.replicas("lambent-pool-python3-11") == 7, "a larger pool")
+            assert setup.world.replicas("hello") == 1
+
+    asyncio.run(test())
+
+
+def test_a_pool_of_which_nobody_asked_for_long_has_no_pods(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with a_setup(tmp_path, 0, maxScale=20) as setup:
+            put_pool(setup.world, 2)
+            setup.start("a")
+            await until(lambda: setup.world.replicas("lambent-pool-python3-11") == 0, "no pods")
+
+    asyncio.run(test())
+
+
+def test_a_pods_container_that_was_restarted_ends_the_pod(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with a_setup(tmp_path, 0, maxScale=20) as setup:
+            put_pooled_function(setup.world)
+            put_pool(setup.world, 2)
+            put_pool_pod(setup.world, "used", ready=True, restarts=1)
+            put_pool_pod(setup.world, "good", ready=True)
+            setup.start("a")
+            await until(lambda: ("Pod", "default", "used") not in setup.world.objects, "the used pod to go")
+            assert ("Pod", "default", "good") in setup.world.objects
+            assert [(method, name) for method, name, _ in setup.world.asked_of_pods] == [("DELETE", "used")]
 
     asyncio.run(test())

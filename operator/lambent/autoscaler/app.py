@@ -47,7 +47,7 @@ async def run(settings: AutoscalerSettings) -> None:
     """Serve until cancelled. Raises NoClusterError without a cluster, OSError where a port is taken."""
     registry = build_registry()
     metrics = AutoscalerMetrics(registry)
-    policy = Policy(settings.max_scale_up_rate, settings.max_scale_down_rate, settings.scale_down_delay_seconds)
+    policy = Policy(settings.max_scale_up_rate, settings.max_scale_down_rate, settings.scale_down_delay_seconds, settings.starts_at_once)
     fleet = Fleet(policy, least_seconds=settings.least_decision_seconds)
     pools = PoolFleet(PoolPolicy(settings.pool_size, settings.pool_max_size, settings.pool_idle_seconds))
     autoscaler = Autoscaler(fleet, pools, metrics, _clock, asyncio.get_running_loop().call_later)

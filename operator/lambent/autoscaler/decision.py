@@ -28,6 +28,8 @@ class Policy:
     """At least the ready pods divided by this stay."""
     scale_down_delay_seconds: float = 0.0
     """A lower scale must have been desired for so long before it is applied."""
+    starts_at_once: int = 1000
+    """Pods of one function that start at the same time; as many as are ready, where those are more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,10 @@ def decide_scale(now: float, observed: Observed, target: Target, policy: Policy,
     desired = min(max(desired, scaling.min_scale), scaling.max_scale)
     if observed.broken:
         desired = min(desired, observed.replicas)
+    if desired > observed.replicas:
+        # Pods that start at the same time on the same cores are ready at the same time, late: more are asked for as those come up.
+        firm = observed.ready + max(policy.starts_at_once, observed.ready)
+        desired = max(observed.replicas, min(desired, firm))
     return Decision(desired, memory.panicking_since is not None, memory)
 
 

@@ -24,6 +24,13 @@ class AutoscalerSettings(ProcessSettings):
     scale_down_delay_seconds: float = setting(
         "LAMBENT_SCALE_DOWN_DELAY_SECONDS", 0.0, "How long a lower scale must be desired before it is applied.", unit="s", low=0, high=3600
     )
+    starts_at_once: int = setting(
+        "LAMBENT_STARTS_AT_ONCE",
+        10,
+        "Pods of one function that start at the same time; as many as are ready, where those are more.",
+        low=1,
+        high=1000,
+    )
     tick_seconds: float = setting("LAMBENT_TICK_SECONDS", 2.0, "Between decisions on silent functions.", unit="s", low=0.1, high=60)
     least_decision_seconds: float = setting(
         "LAMBENT_LEAST_DECISION_SECONDS", 0.1, "Between two decisions on a function that statistics speak of.", unit="s", low=0, high=10

@@ -66,6 +66,21 @@ def test_a_scale_falls_by_half_of_the_ready_pods_at_most_and_rises_by_the_rate()
     assert desired(replace(CALM, stable_concurrency=70.0, ready=1, replicas=1), policy=Policy(max_scale_up_rate=1.1)) == 2
 
 
+@pytest.mark.parametrize(
+    ("ready", "replicas", "expected"),
+    [(0, 0, 3), (0, 3, 3), (2, 3, 5), (5, 5, 10), (20, 20, 40), (0, 30, 30), (48, 50, 96)],
+)
+def test_a_few_pods_start_at_once_and_more_as_those_come_up(ready: int, replicas: int, expected: int) -> None:
+    observed = replace(CALM, stable_concurrency=700.0, panic_concurrency=700.0, ready=ready, replicas=replicas)
+
+    assert (
+        decide_scale(
+            NOW, observed, replace(TARGET, scaling=replace(TARGET.scaling, max_scale=100)), Policy(starts_at_once=3), Memory()
+        ).desired
+        == expected
+    )
+
+
 def test_a_wait_for_the_first_pod_asks_for_slots_without_headroom_and_is_no_panic() -> None:
     waiting = replace(CALM, ready=0, replicas=0, waiting=3.0)
     decision = decide_scale(NOW, waiting, TARGET, Policy(), Memory())

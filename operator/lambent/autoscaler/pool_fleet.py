@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lambent.autoscaler.pool_refill import STARTING_SECONDS, Demand, GatedPod, PoolKey, RefillState, hold_seconds, plan_refill
-from lambent.autoscaler.pool_size import PoolHistory, PoolPolicy, rescale_pool
+from lambent.autoscaler.pool_size import FunctionStarts, PoolHistory, PoolPolicy, rescale_pool
 from lambent.autoscaler.pool_views import PoolPod, PoolUser, PoolView
 from lambent.autoscaler.statistics import FunctionKey, Push
 
@@ -88,12 +88,19 @@ class _Pool:
         self.failures, self.held_until = 0, float("-inf")
 
 
+@dataclass(slots=True)
+class _User:
+    pool: PoolKey
+    max_scale: int
+    starts: FunctionStarts = field(default_factory=FunctionStarts)
+
+
 class PoolFleet:
     """`decide` after each change and now and then. Without pools (`size` 0) it gives no orders."""
 
     def __init__(self, policy: PoolPolicy) -> None:
         self._policy = policy
-        self._users: dict[FunctionKey, PoolKey] = {}
+        self._users: dict[FunctionKey, _User] = {}
         self._histories: dict[PoolKey, PoolHistory] = {}
         self._pools: dict[PoolKey, _Pool] = {}
         self._waiting: dict[str, tuple[float, bool]] = {}
@@ -108,18 +115,19 @@ class PoolFleet:
         for report in push.reports:
             if report.starts > 0:
                 self._asked_at = now
-            pool = self._users.get(report.key)
-            if pool is not None:
-                history = self._histories.setdefault(pool, PoolHistory())
+            user = self._users.get(report.key)
+            if user is not None:
+                history = self._histories.setdefault(user.pool, PoolHistory())
                 history.note_asked(now)
-                history.note_starts(report.starts, now)
+                history.note_starts(user.starts.count(report.starts, report.ready, user.max_scale, now), now)
 
     def set_user(self, key: FunctionKey, user: PoolUser | None, now: float, epoch_now: float) -> None:
         """A Function as it is now, None: it takes no pod of a pool, or is gone. `epoch_now` is the wall clock's reading of `now`."""
         if user is None:
             self._users.pop(key, None)
             return
-        self._users[key] = user.pool
+        known = self._users.setdefault(key, _User(user.pool, user.max_scale))
+        known.pool, known.max_scale = user.pool, user.max_scale
         # A clock that is ahead must not make something be asked in the future.
         self._histories.setdefault(user.pool, PoolHistory()).note_asked(now - max(0.0, epoch_now - user.asked_at))
 
@@ -265,7 +273,7 @@ class PoolFleet:
         pool = self._pools[key]
         if pool.view is None and not pool.pods:
             del self._pools[key]
-            if key not in self._users.values():
+            if all(user.pool != key for user in self._users.values()):
                 self._histories.pop(key, None)
 
 

@@ -66,6 +66,26 @@ class PoolHistory:
         return max((ceil(starts * _weight(now - at)) for at, starts in self._peaks), default=0)
 
 
+@dataclass(slots=True)
+class FunctionStarts:
+    """How many of the pods that activators want for one function can ever come.
+
+    An activator whose line empties and fills again while pods are on their way wants the same pods once more: within the time of a refill,
+    a function takes at most the pods that it lacks to its `maxScale`.
+    """
+
+    _began_at: float = float("-inf")
+    _left: int = 0
+
+    def count(self, wanted: int, ready: int, max_scale: int, now: float) -> int:
+        """Those of `wanted` that count; `ready` of its pods are there already, some of those wanted perhaps among them."""
+        if now - self._began_at >= REFILL_SECONDS:
+            self._began_at, self._left = now, max(0, max_scale - max(0, ready - wanted))
+        counted = min(wanted, self._left)
+        self._left -= counted
+        return counted
+
+
 def size_pool(now: float, history: PoolHistory, policy: PoolPolicy) -> int:
     """Pods that the pool should have."""
     if policy.size == 0 or now - history.asked_at >= policy.idle_seconds:

@@ -25,6 +25,7 @@ class PoolUser:
     pool: PoolKey
     asked_at: float
     """When something was last asked of it that its object tells of: its creation, or its last invocation; seconds since the epoch."""
+    max_scale: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def view_user(body: Json, max_memory_bytes: int) -> PoolUser | None:
         return None
     asked_at = max(_epoch(metadata.get("creationTimestamp")), _epoch(status.get("lastInvoked")))
     # One text for all Functions of a namespace: there may be ten thousand.
-    return PoolUser(PoolKey(sys.intern(metadata["namespace"]), sys.intern(spec.runtime)), asked_at)
+    return PoolUser(PoolKey(sys.intern(metadata["namespace"]), sys.intern(spec.runtime)), asked_at, spec.scaling.max_scale)
 
 
 def view_pool(body: Json) -> tuple[PoolKey, PoolView]:

@@ -10,6 +10,7 @@ from lambent.autoscaler.pool_size import (
     REFILL_SECONDS,
     REMEMBERED_SECONDS,
     STILL_SECONDS,
+    FunctionStarts,
     PoolHistory,
     PoolPolicy,
     rescale_pool,
@@ -115,6 +116,27 @@ def test_pods_that_may_just_be_changing_hands_are_not_taken_away(
     assert scale in {current, size_pool(now, history, policy)}
     if now - history.started_at < STILL_SECONDS:
         assert scale >= current
+
+
+reports = st.lists(st.tuples(st.floats(0.01, 4.0), st.integers(0, 8), st.integers(0, 12)), max_size=30)
+
+
+@given(reports, st.integers(1, 12))
+def test_a_function_takes_no_more_pods_within_a_refill_than_it_may_have(told: list[tuple[float, int, int]], max_scale: int) -> None:
+    starts, now, counted = FunctionStarts(), 0.0, list[tuple[float, int]]()
+    for pause, wanted, ready in told:
+        now += pause
+        counted.append((now, starts.count(wanted, ready, max_scale, now)))
+        assert 0 <= counted[-1][1] <= wanted
+
+    # Two of its refill times may meet in any ten seconds.
+    assert most_within_a_refill(counted, 0.0) <= 2 * max_scale
+
+
+@given(st.integers(0, 12), st.integers(1, 12))
+def test_a_burst_from_zero_counts_in_full(wanted: int, max_scale: int) -> None:
+    assert FunctionStarts().count(wanted, 0, max_scale, 5.0) == min(wanted, max_scale)
+    assert FunctionStarts().count(wanted, wanted, max_scale, 5.0) == min(wanted, max_scale), "also where they came at once"
 
 
 @given(bursts)

@@ -58,7 +58,7 @@ class World:
     def __init__(self) -> None:
         self.kube, self.now, self.leads = Kube(), 1000.0, True
         self.fleet = PoolFleet(PoolPolicy(2, 10, 3600.0))
-        self.fleet.set_user(FunctionKey("team", "hello"), PoolUser(KEY, 0.0), self.now, 0.0)
+        self.fleet.set_user(FunctionKey("team", "hello"), PoolUser(KEY, 0.0, 20), self.now, 0.0)
         self.fleet.set_pool(KEY, PoolView("pool", 2, 1, updating=False))
         self.fleet.set_pod(KEY, "p", PoolPod("p", "uid-p", "T", 1, ready=False, bad=False, deleting=False), self.now)
         self.now += QUIET_SECONDS

@@ -24,7 +24,7 @@ class World:
         self.now = 1000.0
         self.sequence = 0
         self.pods: dict[str, PoolPod] = {}
-        self.fleet.set_user(HELLO, PoolUser(KEY, EPOCH + self.now), self.now, EPOCH + self.now)
+        self.fleet.set_user(HELLO, PoolUser(KEY, EPOCH + self.now, 20), self.now, EPOCH + self.now)
         self.fleet.set_pool(KEY, PoolView("pool", size, 1, updating=False))
 
     def add(self, name: str, *, gated: bool = True) -> None:
@@ -45,9 +45,9 @@ class World:
         del self.pods[name]
         self.fleet.set_pod(KEY, name, None, self.now)
 
-    def push(self, *, starts: int = 0, queued: int = 0, function: FunctionKey = HELLO) -> None:
+    def push(self, *, starts: int = 0, queued: int = 0, ready: int = 0, function: FunctionKey = HELLO) -> None:
         self.sequence += 1
-        self.fleet.push(Push("a", self.sequence, 0.2, (Report(function, 1.0, queued, 1, 0, starts),)), self.now)
+        self.fleet.push(Push("a", self.sequence, 0.2, (Report(function, 1.0, queued, 1, ready, starts),)), self.now)
 
     def after(self, seconds: float) -> tuple[PoolOrder, ...]:
         self.now += seconds
@@ -196,6 +196,15 @@ def test_starts_of_functions_that_use_no_pool_make_none_larger() -> None:
     assert world.after(0.0) == ()
 
 
+def test_pods_that_are_wanted_again_and_again_while_they_come_count_once() -> None:
+    world = World()
+    for _ in range(20):
+        world.push(starts=1, ready=18)
+        world.now += 0.2
+
+    assert world.after(0.0) == (PoolScale(KEY, "pool", 2, 3),), "of the 20 it may have, it had 17 or 18"
+
+
 def test_without_demand_there_are_no_pods_and_an_invocation_brings_them_back() -> None:
     world = World(idle_seconds=600.0)
     assert world.after(599.0) == ()
@@ -211,7 +220,7 @@ def test_a_restart_forgets_no_invocation_that_a_status_tells_of() -> None:
     world = World(idle_seconds=600.0)
     world.now += 1000.0
     wall = EPOCH + world.now
-    world.fleet.set_user(HELLO, PoolUser(KEY, wall - 590.0), world.now, wall)
+    world.fleet.set_user(HELLO, PoolUser(KEY, wall - 590.0, 20), world.now, wall)
 
     assert world.after(9.0) == ()
     assert world.after(1.0) == (PoolScale(KEY, "pool", 2, 0),)
@@ -219,7 +228,7 @@ def test_a_restart_forgets_no_invocation_that_a_status_tells_of() -> None:
 
 def test_an_object_from_the_future_counts_as_now() -> None:
     world = World(idle_seconds=600.0)
-    world.fleet.set_user(HELLO, PoolUser(KEY, EPOCH + 99_999.0), world.now, EPOCH + world.now)
+    world.fleet.set_user(HELLO, PoolUser(KEY, EPOCH + 99_999.0, 20), world.now, EPOCH + world.now)
 
     assert world.after(600.0) == (PoolScale(KEY, "pool", 2, 0),)
 

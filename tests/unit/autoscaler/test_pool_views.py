@@ -27,8 +27,8 @@ def a_pod(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_function_asks_for_its_pool_by_being_made_and_by_being_invoked() -> None:
-    assert view_user(a_function(), GIB) == PoolUser(KEY, CREATED.timestamp())
-    assert view_user(a_function({"lastInvoked": "2026-01-01T13:00:00Z"}), GIB) == PoolUser(KEY, CREATED.timestamp() + 3600.0)
+    assert view_user(a_function(), GIB) == PoolUser(KEY, CREATED.timestamp(), 100)
+    assert view_user(a_function({"lastInvoked": "2026-01-01T13:00:00Z"}), GIB) == PoolUser(KEY, CREATED.timestamp() + 3600.0, 100)
 
 
 @pytest.mark.parametrize("stamp", [None, "", "yesterday", 7])
@@ -36,7 +36,7 @@ def test_a_time_that_is_none_stops_nothing(stamp: object) -> None:
     body = a_function({"lastInvoked": stamp})
     del body["metadata"]["creationTimestamp"]
 
-    assert view_user(body, GIB) == PoolUser(KEY, float("-inf"))
+    assert view_user(body, GIB) == PoolUser(KEY, float("-inf"), 100)
 
 
 @pytest.mark.parametrize(

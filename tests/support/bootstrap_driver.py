@@ -9,7 +9,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from lambent_shim import frames
 from lambent_shim.configuration import Configuration, parse_configuration
 from lambent_shim.environment import build_environment
-from lambent_shim.spawn import Ends, order_fork, spawn_prepared
+from lambent_shim.spawn import Ends, order_fork, send_ends, spawn_prepared
 from lambent_shim.subreaper import become_subreaper
 
 RUNTIME_DIR = Path(__file__).parents[2] / "runtime-images/python"
@@ -130,17 +130,17 @@ class Worker:
 
 
 class Bootstrap:
-    """The prepared interpreter of one function."""
+    """The prepared interpreter of one function, or of none yet (`ahead`)."""
 
-    def __init__(self, configuration: Configuration, environment: Mapping[str, str]) -> None:
-        self._pid, ends = spawn_prepared(PYTHON, configuration.runtime_dir, configuration.layers_dir, environment)
+    def __init__(self, configuration: Configuration, environment: Mapping[str, str], *, ahead: Sequence[str] | None = None) -> None:
+        self._pid, ends = spawn_prepared(PYTHON, configuration.runtime_dir, configuration.layers_dir, environment, ahead=ahead)
         self.prepared = Worker(ends)
         self.prepared.pid = self._pid
         self._workers: list[Worker] = []
 
-    def fork(self, source: Worker | None = None, *, prepare: bool) -> Worker:
+    def fork(self, source: Worker | None = None, *, prepare: bool, held: bool = False) -> Worker:
         """Have a template (the prepared interpreter by default) fork a process."""
-        ends = order_fork((source or self.prepared).ends.channel, len(self._workers) + 1, prepare=prepare)
+        ends = order_fork((source or self.prepared).ends.channel, len(self._workers) + 1, prepare=prepare, held=held)
         worker = Worker(ends)
         self._workers.append(worker)
         return worker
@@ -159,6 +159,15 @@ class Bootstrap:
         worker.expect(frames.READY)
         return worker
 
+    def become(self, environment: Mapping[str, str]) -> tuple[Worker, Worker]:
+        """(worker, template) of a generic interpreter that is told its function's variables."""
+        worker = self.fork(prepare=True, held=True)
+        worker.expect(frames.STARTED)
+        template = Worker(send_ends(worker.ends.channel, frames.encode(frames.CONFIGURE, payload=json.dumps(environment).encode())))
+        self._workers.append(template)
+        worker.expect(frames.READY)
+        return worker, template
+
     def close(self) -> None:
         """End every process."""
         for worker in [self.prepared, *self._workers]:
@@ -168,6 +177,19 @@ class Bootstrap:
                     os.killpg(worker.pid, signal.SIGKILL)
                 with suppress(ChildProcessError):
                     os.waitpid(worker.pid, 0)
+
+
+@contextmanager
+def run_generic_bootstrap(task_root: Path, *ahead: str, **variables: str) -> Iterator[Bootstrap]:
+    """A pool pod's bootstrap, with a folder for code."""
+    become_subreaper()
+    configuration = configure(task_root, "unknown.yet")
+    environment = build_environment(configuration, {"PATH": os.environ["PATH"], "LEFT_OUT": "1"} | variables, log_stream="none")
+    bootstrap = Bootstrap(configuration, environment, ahead=ahead)
+    try:
+        yield bootstrap
+    finally:
+        bootstrap.close()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from lambent_runtime.paths import find_replaceable
 
 # fmt: off
 USUAL = (
-    "lambent_runtime.async_worker", "lambent_runtime.snapshot",
+    "lambent_runtime.async_worker", "lambent_runtime.seeds", "lambent_runtime.snapshot",
     "ast", "asyncio", "base64", "bisect", "collections.abc", "concurrent.futures.thread", "contextlib", "copy", "csv", "dataclasses",
     "datetime", "decimal", "email.message", "email.parser", "email.utils", "enum", "fnmatch", "functools", "glob", "gzip", "hashlib",
     "heapq", "hmac", "http.client", "inspect", "io", "ipaddress", "itertools", "json", "locale", "logging", "math", "numbers",

@@ -61,6 +61,7 @@ def _live(channel: Channel, layers_dir: str, runtime_dir: str, replaceable: list
     order = forking.wait_for_fork(channel)
     channel, output = forking.adopt(order, channel)
     apart = None
+    _draw_anew()
     if order.held:
         apart = _wait_for_configuration(channel, replaceable)
     else:
@@ -120,8 +121,15 @@ def _go_on_as_child(order: forking.Order, channel: Channel, logs: Logs) -> Chann
     output = logs.sink.descriptor
     channel, logs.sink.descriptor = forking.adopt(order, channel)
     os.close(output)
+    _draw_anew()
     channel.write(frames.encode(frames.STARTED, value=os.getpid()))
     return channel
+
+
+def _draw_anew() -> None:
+    seeds = sys.modules.get("lambent_runtime.seeds")
+    if seeds is not None:  # a pool pod's
+        seeds.seed_numpy()
 
 
 def _wait_for_configuration(channel: Channel, replaceable: list[str]) -> forking.Order | None:

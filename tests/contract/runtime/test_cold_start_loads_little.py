@@ -64,7 +64,22 @@ def test_the_shim_uses_its_own_three_packages_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["slots", "staffing", "memory", "addresses", "failures", "report", "lines", "environment", "configuration", "wire", "frames"]
+    "module",
+    [
+        "slots",
+        "staffing",
+        "memory",
+        "addresses",
+        "failures",
+        "report",
+        "lines",
+        "environment",
+        "configuration",
+        "wire",
+        "frames",
+        "become",
+        "expansion",
+    ],
 )
 def test_decisions_know_no_clock_no_loop_and_no_environment(module: str) -> None:
     tree = ast.parse((Path(SHIM) / "lambent_shim" / f"{module}.py").read_text())

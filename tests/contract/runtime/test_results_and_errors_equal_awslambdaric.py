@@ -1,4 +1,4 @@
-"""The same handlers, run by AWS's runtime and by ours: the caller gets the same bytes."""
+"""The same handlers, run by AWS's runtime and by ours, in a pod of their own and in a pool pod: the caller gets the same bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.contract.runtime import probe_handlers
-from tests.support.bootstrap_driver import Worker, configure, environment_of, run_bootstrap
+from tests.support.bootstrap_driver import Worker, configure, environment_of, run_bootstrap, run_generic_bootstrap
 from tests.support.runtime_api import Oracle, run_oracle
 
 HERE = Path(__file__).parent
@@ -19,25 +19,35 @@ HERE = Path(__file__).parent
 Pair = tuple[Oracle, Worker]
 
 
-def start_pair(handler: str) -> Iterator[Pair]:
+def start_pair(handler: str, *, pooled: bool) -> Iterator[Pair]:
     environment = environment_of(configure(HERE, handler))
-    with run_oracle(HERE, handler, environment) as oracle, run_bootstrap(HERE, handler, environment) as bootstrap:
-        yield oracle, bootstrap.worker()
+    with run_oracle(HERE, handler, environment) as oracle:
+        if pooled:
+            with run_generic_bootstrap(HERE) as bootstrap:
+                yield oracle, bootstrap.become(environment)[0]
+        else:
+            with run_bootstrap(HERE, handler, environment) as bootstrap:
+                yield oracle, bootstrap.worker()
 
 
 @pytest.fixture(scope="module")
-def dispatching() -> Iterator[Pair]:
-    yield from start_pair("probe_handlers.dispatch")
+def dispatching(pooled: bool) -> Iterator[Pair]:
+    yield from start_pair("probe_handlers.dispatch", pooled=pooled)
 
 
 @pytest.fixture(scope="module")
 def echoing() -> Iterator[Pair]:
-    yield from start_pair("probe_handlers.echo")
+    yield from start_pair("probe_handlers.echo", pooled=False)
 
 
 @pytest.fixture(scope="module")
-def reading_context() -> Iterator[Pair]:
-    yield from start_pair("probe_handlers.read_context")
+def reading_context(pooled: bool) -> Iterator[Pair]:
+    yield from start_pair("probe_handlers.read_context", pooled=pooled)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["own pod", "pool pod"])
+def pooled(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
 
 
 def compare(pair: Pair, event: bytes, **meta: Any) -> bytes:
@@ -116,15 +126,15 @@ def test_the_context_is_the_same(reading_context: Pair, meta: dict[str, str]) ->
     assert (ours.kind, ours.payload) == (theirs.kind, theirs.payload)
 
 
-def test_the_context_follows_what_a_handler_does_to_the_environment() -> None:
-    for pair in start_pair("probe_handlers.change_environment"):
+def test_the_context_follows_what_a_handler_does_to_the_environment(pooled: bool) -> None:
+    for pair in start_pair("probe_handlers.change_environment", pooled=pooled):
         for how in ("set", "set", "delete", "replace", "nothing"):
             compare(pair, json.dumps({"how": how, "name": f"after-{how}"}).encode())
 
 
 @pytest.mark.parametrize("handler", ["no_context", "three", "Holder", "CASES", "D"])
 def test_a_handler_of_the_wrong_shape_fails_the_same(handler: str) -> None:
-    for pair in start_pair(f"probe_handlers.{handler}"):
+    for pair in start_pair(f"probe_handlers.{handler}", pooled=False):
         oracle, worker = pair
         theirs, ours = json.loads(oracle.invoke(b'{"a": 1}').payload), json.loads(worker.invoke(b'{"a": 1}').payload)
         # The call itself is the only frame there is: each runtime names its own file.
@@ -150,7 +160,7 @@ def test_a_handler_of_the_wrong_shape_fails_the_same(handler: str) -> None:
     ],
     ids=str,
 )
-def test_what_ends_the_process_ends_it_the_same_way(event: dict[str, Any]) -> None:
-    for oracle, worker in start_pair("probe_handlers.exit_by"):
+def test_what_ends_the_process_ends_it_the_same_way(event: dict[str, Any], pooled: bool) -> None:
+    for oracle, worker in start_pair("probe_handlers.exit_by", pooled=pooled):
         theirs, ours = oracle.invoke(json.dumps(event).encode()), worker.invoke(json.dumps(event).encode())
         assert (ours.kind, int(ours.payload) & 0xFF7F) == (theirs.kind, int(theirs.payload))

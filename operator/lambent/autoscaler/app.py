@@ -70,7 +70,7 @@ async def run(settings: AutoscalerSettings) -> None:
                 tasks.create_task(_watch_functions(client, fleet, pools, pooled_bytes, waiting_for))
                 tasks.create_task(_watch_deployments(client, fleet, waiting_for))
                 tasks.create_task(_tick(autoscaler, settings.tick_seconds, waiting_for))
-                tasks.create_task(_tell_last_invoked(client, autoscaler, election, fleet))
+                tasks.create_task(_tell_last_invoked(client, election, fleet))
                 if settings.pool_size > 0:
                     keeper = PoolKeeper(client, pools, pool_applier, metrics, _clock, lambda: "functions" not in waiting_for)
                     tasks.create_task(keeper.watch_pools())
@@ -124,7 +124,7 @@ async def _tick(autoscaler: Autoscaler, seconds: float, waiting_for: set[str]) -
             autoscaler.tick()
 
 
-async def _tell_last_invoked(client: KubeClient, autoscaler: Autoscaler, election: LeaderElection, fleet: Fleet) -> None:
+async def _tell_last_invoked(client: KubeClient, election: LeaderElection, fleet: Fleet) -> None:
     """One field in a status, now and then; a failure costs no more than its being out of date."""
     log = InvocationLog()
     while True:
@@ -132,7 +132,7 @@ async def _tell_last_invoked(client: KubeClient, autoscaler: Autoscaler, electio
         if not election.is_leader:
             continue
         now = _clock()
-        for key, invoked_at in autoscaler.last_invocations(fleet.keys()).items():
+        for key, invoked_at in fleet.last_invocations().items():
             if not log.is_due(key, invoked_at, now, at_zero=fleet.is_at_zero(key)):
                 continue
             log.note_written(key, invoked_at, now)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from lambent.autoscaler.applier import scale_version
 from lambent.autoscaler.fleet import Assessment, Fleet, ScaleOrder
 from lambent.autoscaler.pool_fleet import PoolFleet
-from lambent.autoscaler.statistics import FunctionKey, Push
+from lambent.autoscaler.statistics import Push
 from lambent.kube.errors import KubeError
 from lambent.kube.scale import Scale
 from lambent.telemetry.autoscaler_metrics import AutoscalerMetrics
@@ -60,7 +60,7 @@ class Autoscaler:
             self._call_later(seconds, self._decide_due)
 
     def tick(self) -> list[Assessment]:
-        """Decide on all functions."""
+        """Decide on all functions that are not at rest."""
         assessments = self._fleet.decide_all(self._clock())
         self._act(assessments)
         self._metrics.keep(frozenset(self._fleet.keys()))
@@ -79,11 +79,6 @@ class Autoscaler:
         self._metrics.failed(order.key)
         fields = {"function": str(order.key), "before": order.current, "after": order.desired, "error": str(error)}
         logger.warning("not scaled, trying again", extra=fields)
-
-    def last_invocations(self, keys: Iterable[FunctionKey]) -> dict[FunctionKey, float]:
-        """When each of these functions was last invoked, by the clock; without those that were not."""
-        found = {key: self._fleet.invoked_at(key) for key in keys}
-        return {key: at for key, at in found.items() if at is not None}
 
     def _act(self, assessments: list[Assessment]) -> None:
         for assessment in assessments:

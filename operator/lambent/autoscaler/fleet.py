@@ -56,6 +56,8 @@ class Fleet:
         self._activators: dict[str, _Activator] = {}
         self._decided_at: dict[FunctionKey, float] = {}
         self._spoken_of: set[FunctionKey] = set()
+        self._awake: set[FunctionKey] = set()
+        """Those that time alone may change: most functions are at zero, and cost nothing there."""
 
     def push(self, push: Push, now: float) -> bool:
         """Take in what an activator says; False, and nothing is taken in, where the push came late or twice."""
@@ -71,16 +73,19 @@ class Fleet:
                 self._functions[key].idle(push.activator)
         self._activators[push.activator] = _Activator(push.sequence, now, listed)
         self._spoken_of |= listed
+        self._awake |= listed
         return True
 
     def set_function(self, key: FunctionKey, view: FunctionView | None, now: float) -> None:
         """A Function as it is now; None: deleted."""
         self._entry(key, now).set_view(view, now)
+        self._awake.add(key)
         self._forget(key)
 
     def set_deployment(self, key: FunctionKey, view: DeploymentView | None, now: float) -> None:
         """A function's Deployment as it is now; None: deleted."""
         self._entry(key, now).set_deployment(view, now)
+        self._awake.add(key)
         self._forget(key)
 
     def keep_functions(self, keys: Iterable[FunctionKey], now: float) -> None:
@@ -98,6 +103,7 @@ class Fleet:
         function = self._functions.get(key)
         if function is not None:
             function.applied(replicas, version, now, written=written)
+            self._awake.add(key)
 
     def decide_due(self, now: float) -> list[Assessment]:
         """Decide on the functions spoken of since the last decision on them, where `least_seconds` have passed since that."""
@@ -110,20 +116,24 @@ class Fleet:
         return max(0.0, min(map(self._next_at, self._spoken_of)) - now) if self._spoken_of else None
 
     def decide_all(self, now: float) -> list[Assessment]:
-        """Decide on every function."""
+        """Decide on every function that is not at rest."""
         for name, activator in list(self._activators.items()):
             if now - activator.heard_at > _FORGET_ACTIVATOR_SECONDS:
                 del self._activators[name]
-        return self._decide(list(self._functions), now)
+        assessments = self._decide(self._awake, now)
+        resting = [key for key in self._awake if self._functions[key].at_rest]
+        self._awake.difference_update(resting)
+        for key in resting:
+            self._decided_at.pop(key, None)
+        return assessments
 
     def informed(self, now: float) -> bool:
         """Whether any activator has been heard of lately."""
         return any(now - activator.heard_at <= INFORMED_SECONDS for activator in self._activators.values())
 
-    def invoked_at(self, key: FunctionKey) -> float | None:
-        """When the last invocation of a function was reported."""
-        function = self._functions.get(key)
-        return function.invoked_at if function is not None else None
+    def last_invocations(self) -> dict[FunctionKey, float]:
+        """When each function was last invoked, as far as it was reported; without those that were not."""
+        return {key: function.invoked_at for key, function in self._functions.items() if function.invoked_at is not None}
 
     def is_at_zero(self, key: FunctionKey) -> bool:
         """Whether a function's scale is zero."""
@@ -161,3 +171,4 @@ class Fleet:
             del self._functions[key]
             self._decided_at.pop(key, None)
             self._spoken_of.discard(key)
+            self._awake.discard(key)

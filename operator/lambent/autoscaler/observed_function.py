@@ -84,6 +84,19 @@ class ObservedFunction:
         return self._view is not None or self._deployment is not None
 
     @property
+    def at_rest(self) -> bool:
+        """Whether the last decision stands until somebody says something: it is at zero, and no time that passes will change that."""
+        decision, deployment = self.decision, self._deployment
+        return (
+            decision is not None
+            and deployment is not None
+            and decision.desired == deployment.replicas == 0
+            and not decision.panicking
+            and not self._sources
+            and self._proving_since is None
+        )
+
+    @property
     def max_scale(self) -> int:
         """The upper bound of its scale; 0 while the Function is not known."""
         return self._view.scaling.max_scale if self._view is not None else 0

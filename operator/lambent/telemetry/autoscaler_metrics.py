@@ -33,7 +33,9 @@ class AutoscalerMetrics:
         self._pools: set[tuple[str, str]] = set()
 
     def assessed(self, function: tuple[str, str], *, desired: int, ready: int, stable: float, panic: float, panicking: bool) -> None:
-        """One decision and what it was made from."""
+        """One decision and what it was made from. A function that has had no pod yet has no series: most never have one at a time."""
+        if function not in self._known and not (desired or ready or stable or panic or panicking):
+            return
         self._known.add(function)
         self.desired.labels(*function).set(desired)
         self.ready.labels(*function).set(ready)

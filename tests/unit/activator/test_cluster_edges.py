@@ -270,3 +270,22 @@ def test_what_cannot_be_read_is_kept_by_name_alone() -> None:
 
     assert keep_function({"metadata": metadata, "spec": {}}) == ("team", "bad")
     assert keep_trigger({"metadata": metadata, "spec": {}}) == ("team", "bad")
+
+
+def test_words_that_functions_have_in_common_are_kept_once() -> None:
+    ready = {"type": "Ready", "status": "True", "reason": "Ready", "message": "an invocation sent now will be served"}
+
+    def keep(name: str) -> Function:
+        spec = {"runtime": "python3.11", "handler": "app.handler", "code": {"inline": {"app.py": "#" * 200}}}
+        body = {"metadata": {"name": name, "namespace": "team"}, "spec": spec, "status": {"conditions": [ready]}}
+        # As they come: two texts that are equal and not the same.
+        kept = keep_function(json.loads(json.dumps(body)))
+        assert isinstance(kept, Function)
+        return kept
+
+    one, other = keep("one"), keep("other")
+    assert one.namespace is other.namespace
+    assert one.spec.runtime is other.spec.runtime
+    assert one.status.conditions[0].message is other.status.conditions[0].message
+    assert one.spec.code is not None
+    assert one.spec.code.inline == {"app.py": "#" * 200}

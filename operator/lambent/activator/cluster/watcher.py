@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from typing import Any
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.configuration import Configuration
@@ -16,6 +18,9 @@ from lambent.kube.watch import Added, Listed, Modified, watch_objects
 
 KEPT_CODE_CHARACTERS = 4096
 """Code up to this is kept with its Function, so that a generic pod can become it without a question to the API server."""
+
+SHARED_CHARACTERS = 128
+"""Texts up to this may be words that many Functions have in common; longer ones are code or a user's own."""
 
 _log = logging.getLogger("lambent.activator.watcher")
 
@@ -69,7 +74,7 @@ def _key(item: Function | Trigger | tuple[str, str]) -> FunctionKey:
 def keep_function(item: Json) -> Function | tuple[str, str]:
     """A Function, or its (namespace, name) where its spec cannot be used."""
     try:
-        return parse_function(without_code(item))
+        return parse_function(share_words(without_code(item)))
     except InvalidSpecError as error:
         return _complain("Function", item, error)
 
@@ -91,6 +96,18 @@ def without_code(item: Json) -> Json:
     if sum(len(str(content)) for content in code["inline"].values()) <= KEPT_CODE_CHARACTERS:
         return item
     return {**item, "spec": {**spec, "code": {**code, "inline": dict.fromkeys(code["inline"], "")}}}
+
+
+def share_words(value: Any) -> Any:
+    """The same JSON value with short texts that are equal to others kept once in the process: conditions, reasons, runtimes, namespaces.
+
+    Of ten thousand idle Functions they are most of what would be kept.
+    """
+    if isinstance(value, str):
+        return sys.intern(value) if len(value) <= SHARED_CHARACTERS else value
+    if isinstance(value, dict):
+        return {key: share_words(item) for key, item in value.items()}
+    return [share_words(item) for item in value] if isinstance(value, list) else value
 
 
 def _complain(kind: str, item: Json, error: InvalidSpecError) -> tuple[str, str]:

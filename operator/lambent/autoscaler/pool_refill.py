@@ -2,7 +2,7 @@
 
 A pool's pods come with a scheduling gate (docs/decisions/0007-the-warm-pool.md): starting one costs half a second of CPU, just when the
 function that took its predecessor needs it. So nothing starts while an invocation waits or a pod has just been asked for; else a few at a
-time, the emptiest pool first and its oldest pod; and where the load does not end, one in a while all the same.
+time, the emptiest pool first and its oldest pod; and where the load does not end, as it never does in a large cluster, some in a while.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ STARVED_SECONDS: Final = 5.0
 STARTING_SECONDS: Final = 15.0
 """A pod that is not ready by then has a trouble of its own, and holds up no other."""
 STARTING_AT_ONCE: Final = 2
-"""In all pools; a pool has one."""
+"""In all pools of a small cluster; a pool has one."""
+POOLS_PER_SHARE: Final = 20
+"""For each further twenty pools in use, as much again may start: so many pools run on more nodes, and somebody always waits somewhere."""
 
 
 FIRST_HOLD_SECONDS: Final = 5.0
@@ -100,9 +102,10 @@ def hold_seconds(failures: int) -> float:
 
 
 def _room(now: float, pools: tuple[RefillState, ...], demand: Demand) -> int:
+    share = 1 + sum(pool.wanted > 0 for pool in pools) // POOLS_PER_SHARE
     if not demand.is_calm(now):
-        return 1 if now - max(demand.calm_at, demand.let_go_at) >= STARVED_SECONDS else 0
-    return STARTING_AT_ONCE - sum(pool.starting for pool in pools)
+        return share if now - max(demand.calm_at, demand.let_go_at) >= STARVED_SECONDS else 0
+    return STARTING_AT_ONCE * share - sum(pool.starting for pool in pools)
 
 
 def _may_start(now: float, pool: RefillState) -> bool:

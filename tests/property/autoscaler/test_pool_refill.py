@@ -100,6 +100,18 @@ def test_the_order_in_which_pools_are_named_means_nothing(states: list[RefillSta
     assert plan_refill(NOW, states, demand) == plan_refill(NOW, states[::-1], demand)
 
 
+@given(st.integers(1, 200), st.booleans())
+def test_many_pools_are_many_nodes(number: int, waiting: bool) -> None:
+    gated = (GatedPod("p", "T1", 0.0),)
+    states = [RefillState(PoolKey("team", f"r{each}"), 1, 0, 0, float("-inf"), gated) for each in range(number)]
+    long_ago = Demand(waiting, float("-inf"), float("-inf"), float("-inf"))
+
+    plan = plan_refill(NOW, states, long_ago)
+
+    at_once = (1 if waiting else STARTING_AT_ONCE) * (1 + number // 20)
+    assert len(plan) == min(number, at_once)
+
+
 @given(st.integers(-5, 100))
 def test_pauses_after_failures_double_up_to_five_minutes(failures: int) -> None:
     assert hold_seconds(failures) == (0.0 if failures <= 0 else min(300.0, 5.0 * 2.0 ** (failures - 1)))

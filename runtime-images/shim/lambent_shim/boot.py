@@ -62,6 +62,11 @@ def boot(environ: Mapping[str, str], started_at: float) -> Started:
         sys.stderr.write(f"{VARIABLE}: python is {configuration.python!r}, which does not start: {error}\n")
         sys.exit(_BAD_CONFIGURATION)
     candidate = order_fork(prepared.channel, 1, prepare=True, held=configuration.pool)
+    if configuration.pool:
+        # It is believed to be what it says because nothing of a function could have made it say so.
+        from lambent_shim.kernel import close_to_others  # noqa: PLC0415 - a pod of its own function needs none of it
+
+        close_to_others()
     container = {} if not configuration.pool else {name: value for name, value in environ.items() if name != VARIABLE}
     return Started(configuration, environment, started_at, pid, prepared, candidate, container, used)
 
@@ -84,12 +89,12 @@ def _holds_files(folder: str) -> bool:
 
 def _live_outside_a_container(parent: int) -> None:
     """What a container does for its PID 1. Before the first child: each is one that has to end with this process."""
-    from lambent_shim import subreaper  # noqa: PLC0415 - a pod needs none of it
+    from lambent_shim import kernel  # noqa: PLC0415 - a pod needs none of it
 
-    if parent and not subreaper.end_with_parent(parent):
+    if parent and not kernel.end_with_parent(parent):
         _complain(f"{VARIABLE}: parentPid is {parent}, but the parent is {os.getppid()}: it has ended\n")
         sys.exit(_BAD_CONFIGURATION)
-    subreaper.become_subreaper()
+    kernel.become_subreaper()
     _signal.signal(_signal.SIGTERM, _leave)
 
 

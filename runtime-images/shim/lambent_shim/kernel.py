@@ -1,6 +1,6 @@
-"""What a shim outside a container asks of the kernel: to be the parent of orphans below it, and to end with its own parent.
+"""What a shim asks of the kernel. Outside a container: to be the parent of orphans below it, and to end with its own parent.
 
-A container's PID 1 has both by being PID 1.
+A container's PID 1 has both by being PID 1. In a pool pod: to be left alone by the function that runs beside it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
@@ -26,6 +27,14 @@ def end_with_parent(parent: int) -> bool:
     """
     _prctl(_PR_SET_PDEATHSIG, int(_signal.SIGTERM))
     return os.getppid() == parent
+
+
+def close_to_others() -> None:
+    """No process of the same user can trace this one, read its memory or use its descriptors from here on. Raises OSError.
+
+    What it starts by exec is open to them as ever (prctl(2), PR_SET_DUMPABLE).
+    """
+    _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def _prctl(option: int, value: int) -> None:

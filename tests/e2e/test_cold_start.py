@@ -2,6 +2,7 @@
 
 from tests.e2e.framework.manifests import function
 from tests.e2e.framework.workspace import Workspace
+from tests.support.waiting import wait_for
 
 COUNTED = """
 calls = 0
@@ -20,7 +21,7 @@ def test_a_function_answers_from_zero_and_goes_back_to_zero(workspace: Workspace
     first = workspace.invoke("counter")
     assert (first.status, first.json) == (200, {"calls": 1})
     assert "start" in first.headers["server-timing"]
-    assert workspace.scale("counter") == 1
+    wait_for(lambda: workspace.scale("counter") == 1, "the Deployment to hear of the pod", 10)
     assert workspace.result("counter") == {"calls": 2}
 
     workspace.wait_for_zero("counter")

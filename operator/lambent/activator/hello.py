@@ -46,6 +46,8 @@ class Identity:
     uid: str
     moved: bool = True
     """Whether the pod's labels say what the hello does; false for one that says it has become a function, and whose labels do not yet."""
+    spoiled: str = ""
+    """Why a pod that says it is generic can be of no use to anybody any more; empty where it can."""
 
 
 def parse_hello(fields: dict[str, Any]) -> Hello:

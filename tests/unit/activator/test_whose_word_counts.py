@@ -96,17 +96,31 @@ def test_a_pod_with_the_pools_labels_is_generic() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "restarts", "words"),
+    ("labels", "words"),
     [
-        ({"lambent.dev/function": "hello"}, 0, "belongs to function 'hello', not ''"),
-        ({}, 0, "belongs to function None"),
-        ({**LABELS, "lambent.dev/runtime": "nodejs20"}, 0, "of the pool 'nodejs20', not 'python3.11'"),
-        (LABELS, 1, "container was restarted"),
+        ({"lambent.dev/function": "hello"}, "belongs to function 'hello', not ''"),
+        ({}, "belongs to function None"),
+        ({**LABELS, "lambent.dev/runtime": "nodejs20"}, "of the pool 'nodejs20', not 'python3.11'"),
     ],
 )
-def test_a_pod_is_what_its_labels_say(labels: dict[str, str], restarts: int, words: str) -> None:
+def test_a_pod_is_what_its_labels_say(labels: dict[str, str], words: str) -> None:
     with pytest.raises(LinkRefusedError, match=words):
-        check(GENERIC, pod(labels, restarts))
+        check(GENERIC, pod(labels))
+
+
+@pytest.mark.parametrize(
+    ("labels", "restarts", "used"),
+    [(LABELS, 1, False), (LABELS, 0, True), ({"lambent.dev/function": "hello", "lambent.dev/origin": "pool"}, 0, False)],
+)
+def test_a_container_that_may_have_been_a_function_is_generic_no_more_and_its_pod_is_ended(
+    world: World, labels: dict[str, str], restarts: int, used: bool
+) -> None:
+    hello = parse_hello({**FIELDS, "runtime": "python3.11", "used": used})
+    identity = check(hello, pod(labels, restarts))
+
+    with pytest.raises(LinkRefusedError, match="container was restarted"):
+        world.admit(hello, identity)
+    assert len(world.retired) == 1
 
 
 def test_a_function_that_says_pool_all_the_same_is_no_generic_pod() -> None:
@@ -187,14 +201,6 @@ def test_a_pod_that_nobody_moves_over_is_ended(world: World) -> None:
     with pytest.raises(LinkRefusedError, match="nobody has seen it become hello"):
         world.admit(became(), Identity("p", "u", moved=False))
     assert world.retired == ["nobody has seen it become hello"]
-
-
-def test_a_container_that_was_a_function_before_it_was_restarted_is_ended(world: World) -> None:
-    used = parse_hello({**FIELDS, "runtime": "python3.11", "used": True})
-
-    with pytest.raises(LinkRefusedError, match="restarted after it had become a function"):
-        world.admit(used, Identity("p", "u"))
-    assert len(world.retired) == 1
 
 
 def test_a_function_that_cannot_be_sent_gives_the_pod_back_unharmed(world: World) -> None:

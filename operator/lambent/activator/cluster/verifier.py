@@ -13,7 +13,7 @@ import json
 from typing import Any
 
 from lambent.activator.hello import Hello, Identity, LinkRefusedError
-from lambent.api.group import LABEL_FUNCTION, LABEL_ROLE, LABEL_RUNTIME, ROLE_POOL, TOKEN_AUDIENCE
+from lambent.api.group import LABEL_FUNCTION, LABEL_ORIGIN, LABEL_ROLE, LABEL_RUNTIME, ORIGIN_POOL, ROLE_POOL, TOKEN_AUDIENCE
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import KubeError, NotFoundError
 from lambent.kube.paths import object_path
@@ -58,20 +58,22 @@ def check_pod(hello: Hello, pod: Json, *, namespace: str, name: str, uid: str) -
         raise LinkRefusedError("the token is bound to another pod than it says")
     labels: dict[str, str] = metadata.get("labels") or {}
     if hello.pool is not None and labels.get(LABEL_ROLE) == ROLE_POOL:
-        _check_pool(hello, pod, labels.get(LABEL_RUNTIME, ""))
-        return Identity(name, uid, moved=hello.generic)
+        runtime = labels.get(LABEL_RUNTIME, "")
+        if runtime != hello.pool.runtime:
+            raise LinkRefusedError(f"the pod is of the pool {runtime!r}, not {hello.pool.runtime!r}")
+        return Identity(name, uid, moved=hello.generic, spoiled=_find_restart(hello, pod))
     label = labels.get(LABEL_FUNCTION)
+    if hello.generic and label and labels.get(LABEL_ORIGIN) == ORIGIN_POOL:
+        return Identity(name, uid, spoiled=f"it was {label} before its container was restarted")
     if label != hello.function.name:
         raise LinkRefusedError(f"pod {name} belongs to function {label!r}, not {hello.function.name!r}")
     return Identity(name, uid)
 
 
-def _check_pool(hello: Hello, pod: Json, runtime: str) -> None:
-    if hello.pool is None or runtime != hello.pool.runtime:
-        raise LinkRefusedError(f"the pod is of the pool {runtime!r}, not {hello.pool.runtime if hello.pool else ''!r}")
+def _find_restart(hello: Hello, pod: Json) -> str:
     statuses: list[Any] = (pod.get("status") or {}).get("containerStatuses") or []
-    if hello.generic and not hello.used and any(status.get("restartCount") for status in statuses):
-        raise LinkRefusedError("the pod's container was restarted: it may have been a function before")
+    restarted = hello.used or any(status.get("restartCount") for status in statuses)
+    return "its container was restarted, and may have been a function before" if hello.generic and restarted else ""
 
 
 def claimed_pod(token: str) -> str:

@@ -60,13 +60,11 @@ class Desk:
         if identity.uid in self._open:
             raise LinkRefusedError("this pod is linked already")
         past = self._past.get(identity.uid)
-        why = ""
-        if hello.used:
-            why = "its container was restarted after it had become a function"
-        elif hello.generic and past is not None:
-            why = f"it has become {past[0]}, or was asked to, and is generic no more"
+        why = identity.spoiled
+        if hello.generic and past is not None:
+            why = why or f"it has become {past[0]}, or was asked to, and is generic no more"
         elif not identity.moved and past != (hello.function.name, hello.revision):
-            why = f"nobody has seen it become {hello.function.name}"
+            why = why or f"nobody has seen it become {hello.function.name}"
         if why:
             self._adopter.retire(identity, hello.function.namespace, why)
             raise LinkRefusedError(why)

@@ -1,0 +1,265 @@
+"""Cold starts by generic pods that wait: quick, handed to their Deployment afterwards, and no function ever in the place of another."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.e2e.framework.control_plane import ControlPlane
+from tests.e2e.framework.manifests import function
+from tests.e2e.framework.workspace import Workspace
+from tests.support.http_client import Response
+from tests.support.waiting import wait_for
+
+POOL = "lambent-pool-python3-11"
+NAMED = """
+import os
+import pathlib
+
+def handler(event, context):
+    pathlib.Path("/tmp/secret").write_text(context.function_name)
+    return {
+        "name": context.function_name,
+        "files": sorted(os.listdir("/var/task")),
+        "memory": context.memory_limit_in_mb,
+        "stage": os.environ.get("STAGE"),
+        "password": os.environ.get("PASSWORD"),
+        "type": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"],
+    }
+"""
+ENDS_ITS_SHIM = """
+import os, pathlib, signal
+
+def handler(event, context):
+    pathlib.Path("/tmp/secret").write_text("of this function")
+    os.kill(1, signal.SIGTERM)
+    return {"name": context.function_name}
+"""
+
+
+@pytest.fixture(autouse=True)
+def full_pool(workspace: Workspace) -> None:
+    """Every test begins with a pool: a Function of an earlier test may have taken its pods."""
+    workspace.apply(function("keeper", NAMED, scaling={"initialScale": 0}))
+    wait_for(lambda: len(generic_pods(workspace)) >= 2, "two generic pods to wait", 90)
+
+
+def generic_pods(workspace: Workspace) -> list[dict[str, Any]]:
+    """Pods of the pool that are ready."""
+    pods = workspace.api.list("Pod", workspace.namespace, "lambent.dev/role=pool")
+    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and is_ready(pod)]
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", ()))
+
+
+def came_from_pool(response: Response) -> bool:
+    return "start-become" in response.headers["server-timing"]
+
+
+def deploy_at_zero(workspace: Workspace, *manifests: dict[str, Any]) -> None:
+    for manifest in manifests:
+        manifest["spec"]["scaling"] |= {"initialScale": 0}
+    workspace.deploy(*manifests)
+
+
+def owners(pod: dict[str, Any]) -> list[str]:
+    return [f"{owner['kind']}/{re.sub('-[^-]+$', '', owner['name'])}" for owner in pod["metadata"].get("ownerReferences", ())]
+
+
+def wait_moved(workspace: Workspace, name: str) -> dict[str, Any]:
+    """The one pod of a function, from the pool, once its Deployment has it."""
+
+    def moved() -> dict[str, Any]:
+        pods = workspace.pods(name, ending=False)
+        assert [owners(pod) for pod in pods] == [[f"ReplicaSet/{name}"]], pods
+        assert pods[0]["metadata"]["labels"].get("lambent.dev/origin") == "pool"
+        return pods[0]
+
+    return wait_for(moved, f"the pod of {name} to be its ReplicaSet's", 30)
+
+
+def reachable(workspace: Workspace) -> bool:
+    try:
+        return workspace.visit("nobody").status == 404
+    except OSError:
+        return False
+
+
+def test_a_generic_pod_answers_from_zero_and_is_the_deployments_afterwards(workspace: Workspace) -> None:
+    manifest = function("quick", {"app.py": NAMED, "lib/more.py": "x = 1"}, memory="512Mi", env=[{"name": "STAGE", "value": "dev"}])
+    deploy_at_zero(workspace, manifest)
+    waiting = {pod["metadata"]["uid"] for pod in generic_pods(workspace)}
+
+    first = workspace.invoke("quick")
+
+    assert first.json == {
+        "name": "quick",
+        "files": ["app.py", "lib"],
+        "memory": "512",
+        "stage": "dev",
+        "password": None,
+        "type": "on-demand",
+    }
+    assert came_from_pool(first), first.headers
+    pod = wait_moved(workspace, "quick")
+    assert pod["metadata"]["uid"] in waiting
+    assert pod["metadata"]["labels"]["lambent.dev/revision"] == workspace.function("quick")["status"]["latestRevision"]
+    assert workspace.scale("quick") == 1
+    resources = {"requests": {"memory": "512Mi"}, "limits": {"memory": "640Mi"}}
+
+    def resized() -> bool:
+        (status,) = workspace.pods("quick", ending=False)[0]["status"]["containerStatuses"]
+        found = status["resources"]
+        return all(found[kind]["memory"] == wanted["memory"] for kind, wanted in resources.items())
+
+    wait_for(resized, "the pod to have the function's memory", 30)
+    wait_for(lambda: workspace.deployment("quick")["status"].get("readyReplicas") == 1, "the Deployment to count it", 30)
+    assert workspace.result("quick")["name"] == "quick"
+    assert [pod["metadata"]["uid"] for pod in workspace.pods("quick", ending=False)] == [pod["metadata"]["uid"]]
+
+
+def test_the_pool_is_filled_again(workspace: Workspace) -> None:
+    deploy_at_zero(workspace, function("taker", NAMED))
+    before = {pod["metadata"]["uid"] for pod in generic_pods(workspace)}
+
+    assert came_from_pool(workspace.invoke("taker"))
+
+    wait_for(lambda: {pod["metadata"]["uid"] for pod in generic_pods(workspace)} - before, "a new generic pod", 60)
+
+
+def test_it_goes_back_to_zero_and_never_to_the_pool(workspace: Workspace) -> None:
+    manifest = function("brief", NAMED)
+    manifest["spec"]["scaling"] |= {"scaleToZeroAfterSeconds": 2}
+    deploy_at_zero(workspace, manifest)
+    assert came_from_pool(workspace.invoke("brief"))
+    uid = wait_moved(workspace, "brief")["metadata"]["uid"]
+
+    workspace.wait_for_zero("brief")
+
+    assert uid not in {pod["metadata"]["uid"] for pod in generic_pods(workspace)}
+    wait_for(lambda: len(generic_pods(workspace)) >= 2, "two generic pods to wait", 60)
+    assert came_from_pool(workspace.invoke("brief"))
+
+
+def test_more_than_the_pool_has_are_served_by_both_ways(workspace: Workspace) -> None:
+    slow = "import time\ndef handler(event, context):\n    time.sleep(1)\n    return context.function_name\n"
+    manifest = function("many", slow)
+    manifest["spec"]["scaling"] |= {"maxScale": 5}
+    deploy_at_zero(workspace, manifest)
+
+    with workspace.load("many", clients=8, warm=8) as load:
+        pass
+
+    assert load.failures == [], load.summary()
+    origins = [pod["metadata"]["labels"].get("lambent.dev/origin") for pod in workspace.pods("many", ending=False)]
+    assert len(origins) <= 5
+    assert {"pool", None} <= set(origins), origins
+
+
+def test_what_a_generic_pod_cannot_get_starts_by_its_deployment(workspace: Workspace) -> None:
+    workspace.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "own"}})
+    deploy_at_zero(workspace, function("own", NAMED, serviceAccountName="own"))
+
+    first = workspace.invoke("own")
+
+    assert first.json["name"] == "own"
+    assert not came_from_pool(first)
+    assert len(generic_pods(workspace)) >= 2
+
+
+def test_secrets_need_a_role_that_lets_the_activator_read_them(workspace: Workspace) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "database"}, "stringData": {"password": "open sesame"}}
+    env = [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "database", "key": "password"}}}]
+    workspace.apply(secret)
+    deploy_at_zero(workspace, function("closed", NAMED, env=env), function("opened", NAMED, env=env))
+
+    without = workspace.invoke("closed")
+    assert (without.json["password"], came_from_pool(without)) == ("open sesame", False)
+
+    group = "rbac.authorization.k8s.io"
+    rules = [{"apiGroups": [""], "resources": ["secrets", "configmaps"], "verbs": ["get"]}]
+    subject = {"kind": "ServiceAccount", "name": "lambent-activator", "namespace": "lambent-system"}
+    workspace.apply(
+        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": {"name": "pool"}, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "pool"},
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": "pool"},
+            "subjects": [subject],
+        },
+    )
+    opened = workspace.invoke("opened")
+    assert (opened.json["password"], came_from_pool(opened)) == ("open sesame", True)
+
+
+def test_a_container_that_is_restarted_is_not_used_again(workspace: Workspace) -> None:
+    deploy_at_zero(workspace, function("ender", ENDS_ITS_SHIM))
+    waiting = {pod["metadata"]["uid"] for pod in generic_pods(workspace)}
+
+    first = workspace.invoke("ender")
+
+    assert came_from_pool(first)
+    assert first.json == {"name": "ender"}
+
+    def ended() -> bool:
+        """The shim may have gone before its pod was handed over, or after."""
+        left = {pod["metadata"]["uid"] for pod in workspace.api.list("Pod", workspace.namespace, "lambent.dev/origin=pool")}
+        return len(waiting - left) == 1 and len(generic_pods(workspace)) >= 2
+
+    wait_for(ended, "the pod to be ended, and the pool to be full", 60)
+    for pod in generic_pods(workspace):
+        found = workspace.api.kubectl("-n", workspace.namespace, "exec", pod["metadata"]["name"], "--", "ls", "-A", "/var/task", "/tmp")
+        assert found.returncode == 0, found.stderr
+        assert found.stdout.split() == ["/tmp:", "/var/task:"], f"of one function, seen by another: {found.stdout}"
+
+
+def test_a_node_that_may_not_give_the_memory_costs_nobody_an_answer(workspace: Workspace) -> None:
+    deploy_at_zero(workspace, function("large", NAMED, memory="768Mi"))
+    used = sum(int(pod["spec"]["containers"][0]["resources"]["requests"]["memory"].rstrip("Mi")) for pod in generic_pods(workspace))
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"}, "spec": {"hard": {"requests.memory": "600Mi"}}}
+    assert used < 600
+    workspace.apply(quota)
+    try:
+        first = workspace.invoke("large")
+        assert (first.json["memory"], came_from_pool(first)) == ("768", True)
+        uid = first and wait_for(lambda: workspace.pods("large"), "its pod")[0]["metadata"]["uid"]
+        wait_for(lambda: uid not in {pod["metadata"]["uid"] for pod in workspace.pods("large")}, "the pod to be ended", 60)
+    finally:
+        workspace.delete("ResourceQuota", "small")
+        workspace.delete("Function", "large")
+
+
+def test_activators_killed_at_any_step_leave_no_pod_that_is_nobodys_or_two_functions(
+    workspace: Workspace, control_plane: ControlPlane
+) -> None:
+    names = [f"step-{number}" for number in range(4)]
+    deploy_at_zero(workspace, *(function(name, NAMED) for name in names))
+
+    for number, name in enumerate(names):
+        wait_for(lambda: len(generic_pods(workspace)) >= 1, "a generic pod to wait", 90)
+        assert workspace.result(name)["name"] == name
+        if number % 2:
+            control_plane.kill_one("activator", grace_seconds=0)
+        else:
+            control_plane.kill("activator", grace_seconds=0)
+        control_plane.wait_whole("activator")
+        wait_for(lambda: reachable(workspace), "the Service to lead to the new activators", 30)
+
+    for name in names:
+        assert workspace.result(name)["name"] == name
+
+    def whole() -> bool:
+        for pod in workspace.api.list("Pod", workspace.namespace, "lambent.dev/origin=pool"):
+            labels = pod["metadata"]["labels"]
+            expected = (
+                [f"ReplicaSet/{labels['lambent.dev/function']}"] if labels["lambent.dev/role"] == "function" else [f"ReplicaSet/{POOL}"]
+            )
+            assert owners(pod) == expected, pod["metadata"]
+        return len(generic_pods(workspace)) >= 2
+
+    wait_for(whole, "every pod to be somebody's, and the pool to be full", 90)

@@ -25,6 +25,8 @@ from lambent.controller.pod_template import (
     shim_variable,
 )
 
+CODE_FOLDER: Final = "/var/lib/lambent/task"
+"""Where the shim writes a function's code. At the task root the same volume is mounted so that nobody can write, as on Lambda."""
 TASK_SIZE: Final = "256Mi"
 """Room for a function's code: Lambda's limit is 250 MB unzipped."""
 NO_DEADLINE: Final = 2**31 - 1
@@ -71,13 +73,15 @@ def build_pool_network_policy(namespace: str, runtime: str) -> dict[str, Any]:
 
 def pool_configuration(namespace: str, runtime: str, image: RuntimeImage, installation: Installation) -> dict[str, Any]:
     """What the shim of a generic pod reads from LAMBENT_SHIM (docs/runtime-contract.md); its function comes over the link."""
-    told = {"pool": True, "namespace": namespace, "runtime": runtime, "region": installation.region, "preload": list(image.preload)}
+    told: dict[str, Any] = {"pool": True, "namespace": namespace, "runtime": runtime, "region": installation.region}
+    told |= {"preload": list(image.preload), "codeDir": CODE_FOLDER}
     return told | dial_fields(installation)
 
 
 def _build_container(namespace: str, runtime: str, image: RuntimeImage, installation: Installation) -> dict[str, Any]:
     env = [shim_variable(pool_configuration(namespace, runtime, image, installation))]
-    mounts = [*build_platform_mounts(), {"name": "lambent-code", "mountPath": TASK_ROOT}]
+    mounts: list[dict[str, Any]] = [*build_platform_mounts(), {"name": "lambent-code", "mountPath": CODE_FOLDER}]
+    mounts.append({"name": "lambent-code", "mountPath": TASK_ROOT, "readOnly": True})
     return build_container(image, env, _build_resources(installation.pools), mounts)
 
 

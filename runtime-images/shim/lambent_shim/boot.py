@@ -45,6 +45,7 @@ def boot(environ: Mapping[str, str], started_at: float) -> Started:
     absolute = os.path.abspath
     configuration = configuration._replace(
         task_root=absolute(configuration.task_root),
+        code_dir=absolute(configuration.code_dir),
         runtime_dir=absolute(configuration.runtime_dir),
         layers_dir=absolute(configuration.layers_dir),
         token_file=absolute(configuration.token_file) if configuration.token_file else "",

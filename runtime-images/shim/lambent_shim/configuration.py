@@ -46,6 +46,8 @@ class Configuration(NamedTuple):
     """Path of the projected token; empty: the token is empty."""
     task_root: str
     """Folder of the user's code."""
+    code_dir: str
+    """Where a pool pod writes that code: the same folder, but for a mount of it that lets nobody write."""
     region: str
     arn: str
     log_format: str
@@ -105,6 +107,7 @@ def read_configuration(fields: Mapping[str, Any], *, runtime_dir: str, pod: str)
         activators=_addresses(fields),
         token_file=_text(fields, "tokenFile", ""),
         task_root=_text(fields, "taskRoot"),
+        code_dir=_text(fields, "codeDir", "") or _text(fields, "taskRoot"),
         region=region,
         arn=_text(fields, "arn", f"arn:aws:lambda:{region}:{namespace}:function:{function}"),
         log_format=log_format,

@@ -122,7 +122,7 @@ class Pool:
         except BecomeError as error:
             return str(error)
         try:
-            write_files(self._generic.task_root, files)
+            write_files(self._generic.code_dir, files)
         except LeftBehindError as error:
             self._lose(str(error))
             return f"the code cannot be written: {error}"

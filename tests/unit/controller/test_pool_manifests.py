@@ -67,7 +67,12 @@ def test_its_pods_are_functions_pods_but_for_what_a_function_brings() -> None:
     assert differing == {"env", "resources", "volumeMounts"}
     assert set(container) == set(own_container)
     assert volumes == [*own_volumes, {"name": "lambent-code", "emptyDir": {"sizeLimit": "256Mi"}}]
-    assert container["volumeMounts"] == [*own_container["volumeMounts"], {"name": "lambent-code", "mountPath": "/var/task"}]
+    # Written in one place, seen in another where nobody can write.
+    assert container["volumeMounts"] == [
+        *own_container["volumeMounts"],
+        {"name": "lambent-code", "mountPath": "/var/lib/lambent/task"},
+        {"name": "lambent-code", "mountPath": "/var/task", "readOnly": True},
+    ]
 
 
 def test_nothing_but_the_shims_own_variable_is_set() -> None:
@@ -88,6 +93,7 @@ def test_the_shim_is_told_all_but_its_function() -> None:
         "region": "us-east-1",
         "statusPort": 9001,
         "preload": ["json", "xml.dom"],
+        "codeDir": "/var/lib/lambent/task",
     }
 
 

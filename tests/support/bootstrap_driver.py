@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from lambent_shim import frames
 from lambent_shim.configuration import Configuration, parse_configuration
 from lambent_shim.environment import build_environment
-from lambent_shim.spawn import Ends, order_fork, send_ends, spawn_prepared
 from lambent_shim.kernel import become_subreaper
+from lambent_shim.spawn import Ends, order_fork, send_ends, spawn_prepared
 
 RUNTIME_DIR = Path(__file__).parents[2] / "runtime-images/python"
 PYTHON = shutil.which("python3.11") or shutil.which("python3") or "python3"

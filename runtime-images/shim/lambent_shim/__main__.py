@@ -21,7 +21,10 @@ if __name__ == "__main__":
     from lambent_shim.boot import boot
 
     started = boot(os.environ, started_at)
-    from lambent_shim.run import run
+    from lambent_shim.without_tls import WithoutTls
+
+    with WithoutTls():
+        from lambent_shim.run import run
 
     gc.freeze()
     gc.enable()

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvloop
 
@@ -18,8 +18,10 @@ from lambent_shim.dialer import Dialer
 from lambent_shim.function import Function
 from lambent_shim.links import Links
 from lambent_shim.logstream import LogStream
-from lambent_shim.pool import Pool
 from lambent_shim.status import serve_status
+
+if TYPE_CHECKING:
+    from lambent_shim.pool import Pool
 
 _PONG_SECONDS: Final = 1.0
 _TERM_SECONDS: Final = 0.5
@@ -62,6 +64,8 @@ async def _live(started: Started, loop: asyncio.AbstractEventLoop) -> int:
     links.on_peers = dialer.set_peers
     links.on_closed = dialer.forget
     if configuration.pool:
+        from lambent_shim.pool import Pool  # noqa: PLC0415 - other pods need none of it
+
         # Who is linked can become something at once: that is what activators choose by.
         pod = Pool(started, loop, links, stream, on_prepared=dialer.start, on_lost=lose)
     else:

@@ -17,9 +17,10 @@ SHIM = str(Path(lambent_shim.__file__).parents[1])
 RUNTIME = str(Path(lambent_runtime.__file__).parents[1])
 
 
-def loaded_by(folder: str, module: str) -> set[str]:
+def loaded_by(folder: str, module: str, *, around: str = "") -> set[str]:
     listing = "print(json.dumps([name for name, module in sys.modules.items() if module]))"
-    code = f"import sys; sys.path.insert(0, {folder!r}); import {module}, json; {listing}"
+    load = f"{around} import {module}".lstrip()
+    code = f"import sys; sys.path.insert(0, {folder!r})\n{load}\nimport json; {listing}"
     found = subprocess.run([sys.executable, "-I", "-S", "-c", _with_site(code)], check=True, capture_output=True, text=True)
     return set(json.loads(found.stdout))
 
@@ -34,9 +35,23 @@ def test_the_prepared_interpreter_starts_before_the_shim_loads(module: str) -> N
     assert module not in loaded_by(SHIM, "lambent_shim.boot")
 
 
-@pytest.mark.parametrize("module", ["prometheus_client", "aiofastnet", "tempfile", "http.server", "ctypes", "multiprocessing"])
+@pytest.mark.parametrize(
+    "module",
+    ["prometheus_client", "aiofastnet", "tempfile", "http.server", "ctypes", "multiprocessing", "ssl", "_ssl", "lambent_shim.pool"],
+)
 def test_the_shim_loads_nothing_it_may_never_need(module: str) -> None:
-    assert module not in loaded_by(SHIM, "lambent_shim.run")
+    around = "from lambent_shim.without_tls import WithoutTls\nwith WithoutTls():"
+    assert module not in loaded_by(SHIM, "lambent_shim.run", around=around)
+
+
+def test_what_needs_tls_after_the_start_has_it() -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {SHIM!r})\nfrom lambent_shim.without_tls import WithoutTls\n"
+        "with WithoutTls():\n    import asyncio, uvloop, picows\n"
+        "import ssl, http.client\nprint(ssl.create_default_context().verify_mode, issubclass(ssl.SSLWantReadError, ssl.SSLError))"
+    )
+    found = subprocess.run([sys.executable, "-I", "-S", "-c", _with_site(code)], check=True, capture_output=True, text=True)
+    assert found.stdout.split() == ["2", "True"]
 
 
 @pytest.mark.parametrize("module", ["asyncio", "inspect", "decimal", "pathlib", "subprocess", "typing_extensions", "ssl", "uuid"])

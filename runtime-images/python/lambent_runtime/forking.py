@@ -22,10 +22,17 @@ class Order(NamedTuple):
     channel: int
     output: int
 
+    def move_up(self) -> Order:
+        """The same with descriptors that can stay open while user code runs."""
+        return self._replace(channel=_move_up(self.channel), output=_move_up(self.output))
+
     def decline(self) -> None:
         """Close the child's descriptors: those of this process, or all there are, which tells the shim that there is no child."""
-        os.close(self.channel)
-        os.close(self.output)
+        for descriptor in (self.channel, self.output):
+            try:
+                os.close(descriptor)
+            except OSError:
+                continue  # user code has closed everything it could find
 
 
 def read_order(frame: frames.Frame, descriptors: list[int]) -> Order | None:
@@ -105,10 +112,13 @@ class Footprint(NamedTuple):
     descriptors: frozenset[tuple[str, str]]
 
 
-def take_footprint() -> Footprint:
-    """Threads, children and open descriptors of this process."""
+def take_footprint(without: Order | None = None) -> Footprint:
+    """Threads, children and open descriptors of this process, those of a child to fork left out."""
     descriptors = []
+    left_out = {str(without.channel), str(without.output)} if without else ()
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - pathlib costs 3 ms of a cold start
+        if name in left_out:
+            continue
         try:
             descriptors.append((name, os.readlink(f"/proc/self/fd/{name}")))  # noqa: PTH115
         except OSError:

@@ -60,6 +60,7 @@ def main(runtime_dir: str) -> None:
 def _live(channel: Channel, layers_dir: str, runtime_dir: str, replaceable: list[str]) -> None:
     order = forking.wait_for_fork(channel)
     channel, output = forking.adopt(order, channel)
+    before = forking.take_footprint()
     apart = None
     _draw_anew()
     if order.held:
@@ -68,11 +69,10 @@ def _live(channel: Channel, layers_dir: str, runtime_dir: str, replaceable: list
         channel.write(frames.encode(frames.STARTED, value=os.getpid()))
     started = time.monotonic()
     logs = set_up_logging(Sink(output))
-    before = forking.take_footprint()
     handler = _initialise(channel, logs, layers_dir, runtime_dir)
     coroutine = is_coroutine_handler(handler)
     ready = {"durationMs": (time.monotonic() - started) * 1000, "coroutine": coroutine}
-    why = forking.explain_unforkable(before, forking.take_footprint()) if order.prepare else "it was forked to serve"
+    why = forking.explain_unforkable(before, forking.take_footprint(apart)) if order.prepare else "it was forked to serve"
     afterwards = None
     if why:
         _report_ready(channel, ready | {"why": why})
@@ -135,14 +135,13 @@ def _draw_anew() -> None:
 def _wait_for_configuration(channel: Channel, replaceable: list[str]) -> forking.Order | None:
     """Say what is imported, and wait until it is known what for; returns how to fork the template off."""
     rehearse()
-    forking.take_footprint()
     channel.write(frames.encode(frames.STARTED, value=os.getpid(), meta=json.dumps(replaceable).encode()))
     while True:
         frame, descriptors = channel.read_with_descriptors(2)
         order = forking.read_order(frame, descriptors)
         if frame.kind == frames.CONFIGURE:
             configure(frame.payload)
-            return order
+            return order and order.move_up()
 
 
 def _initialise(channel: Channel, logs: Logs, layers_dir: str, runtime_dir: str) -> Any:

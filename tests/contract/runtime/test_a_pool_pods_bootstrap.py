@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lambent_shim import frames
+from lambent_shim.spawn import send_ends
 from tests.support.bootstrap_driver import (
     PYTHON,
     RUNTIME_DIR,
@@ -159,3 +160,21 @@ def test_a_template_outlives_the_first_worker(tmp_path: Path) -> None:
         first, template = bootstrap.become(environment)
         assert first.invoke(b"1").kind == "exit"
         assert json.loads(worker_of(template, bootstrap).invoke(b"0").payload) not in (first.pid, template.pid)
+
+
+def test_code_that_closes_all_it_finds_costs_the_template_at_most(tmp_path: Path) -> None:
+    code = "import os\nos.closerange(3, 800)\ndef handler(event, context):\n    os.closerange(3, 800)\n    return event\n"
+    environment = write(tmp_path, app=code)
+    with run_generic_bootstrap(tmp_path) as bootstrap:
+        first, template = bootstrap.become(environment)
+        for worker in (first, worker_of(template, bootstrap)):
+            assert worker.invoke(b"[1]").payload == b"[1]"
+    (tmp_path / "app.py").write_text(code.replace("800", "1024"))
+    with run_generic_bootstrap(tmp_path) as bootstrap:
+        worker = bootstrap.fork(prepare=True, held=True)
+        worker.expect(frames.STARTED)
+        ends = send_ends(worker.ends.channel, frames.encode(frames.CONFIGURE, payload=json.dumps(environment).encode()))
+        assert worker.next_frame() is None  # its own channel is gone too: the shim starts another one
+        template = Worker(ends)
+        assert template.next_frame() is None
+        template.close()

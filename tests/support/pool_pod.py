@@ -57,7 +57,7 @@ async def run_pool_pod(
 ) -> AsyncIterator[Shim]:
     """A generic pod with `task` and `tmp` below a folder, made where they are not there."""
     for name in ("task", "tmp"):
-        (folder / name).mkdir(exist_ok=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)
     configuration = {
         "pool": True,
         "namespace": "default",

@@ -161,6 +161,67 @@ def test_a_coroutine_handler_serves_many_at_once(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    "at_import",
+    ["", "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"],
+    ids=["forked", "each imports for itself"],
+)
+def test_as_many_run_at_once_as_there_are_slots_and_all_recover(tmp_path: Path, at_import: str) -> None:
+    code = at_import + (
+        "import os, time\ndef handler(event, context):\n    if event.get('end'):\n        os._exit(1)\n    print('running')\n"
+        "    while not os.path.exists(event['gate']):\n        time.sleep(0.002)\n    return os.getpid()\n"
+    )
+
+    async def run() -> None:
+        async with linked_pool_pod(tmp_path) as ([link], shim):
+            link.send(become(code, concurrency=3))
+            assert (await became(link))["ok"]
+            assert (await link.initialised())["ok"]
+            for round_number in range(2):
+                gate = tmp_path / f"gate-{round_number}"
+                numbers = [link.invoke({"gate": str(gate)}) for _ in range(3)]
+                for number in numbers:
+                    await shim.logged(lambda line, number=number: line == f"request-{number}\trunning")  # type: ignore[misc]
+                gate.touch()
+                assert len({(await link.result(number)).json for number in numbers}) == 3
+                assert (await link.call({"end": 1})).meta["reason"] == "Function.Exit"
+
+    asyncio.run(run())
+
+
+def test_limits_of_time_and_memory_hold_from_the_first_invocation(tmp_path: Path) -> None:
+    code = (
+        "import time\ndef handler(event, context):\n    if event.get('grow'):\n        return len(' ' * 10**9)\n"
+        "    time.sleep(event.get('seconds', 0))\n    return event\n"
+    )
+
+    async def run(event: dict[str, Any], folder: Path) -> Any:
+        async with linked_pool_pod(folder) as ([link], _):
+            link.send(become(code, timeoutSeconds=1))
+            assert (await became(link))["ok"]
+            assert (await link.initialised())["ok"]
+            result = await link.call(event)
+            assert (await link.call({"next": 1})).json == {"next": 1}
+            return result
+
+    assert asyncio.run(run({"seconds": 30}, tmp_path / "slow")).meta["reason"] == "Function.Timeout"
+    assert asyncio.run(run({"grow": 1}, tmp_path / "large")).meta["reason"] == "Function.OutOfMemory"
+
+
+def test_an_import_that_ends_its_process_is_reported(tmp_path: Path) -> None:
+    async def run() -> list[str]:
+        async with linked_pool_pod(tmp_path) as ([link], shim):
+            link.send(become("import os\nprint('importing')\nos.kill(os.getpid(), 9)\n"))
+            assert (await became(link))["ok"]
+            outcome = await link.initialised()
+            assert (outcome["ok"], outcome["errorType"]) == (False, "Runtime.ExitError")
+            result = await link.call({})
+            assert result.meta["reason"] == "Function.InitError"
+            return list(shim.lines)
+
+    assert asyncio.run(run()).count("-\timporting") == 1
+
+
 def test_probes_follow_the_links_of_a_generic_pod(tmp_path: Path) -> None:
     async def probe(port: int, path: str) -> tuple[int, str]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -207,6 +207,23 @@ def test_a_container_that_was_a_function_says_so_and_becomes_none(tmp_path: Path
     asyncio.run(run())
 
 
+def test_a_shim_that_is_killed_and_started_again_finds_what_it_was(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with linked_pool_pod(tmp_path) as ([link], shim):
+            link.send(become())
+            assert (await became(link))["ok"]
+            assert (await link.initialised())["ok"]
+            shim.process.kill()
+            await shim.ended()
+        async with linked_pool_pod(tmp_path) as ([link], _):
+            hello = link.hello
+            assert (hello["used"], hello["function"], hello["revision"]) == (True, "", "")
+            link.send(become(function="other"))
+            assert not (await became(link))["ok"]
+
+    asyncio.run(run())
+
+
 def test_a_pod_of_a_function_obeys_no_become(tmp_path: Path) -> None:
     async def run() -> None:
         async with linked_shim(tmp_path, HELLO) as (link, _):

@@ -83,6 +83,7 @@ def _keep(pod: Configuration) -> dict[str, Any]:
         "activators": list(pod.activators),
         "tokenFile": pod.token_file,
         "taskRoot": pod.task_root,
+        "codeDir": pod.code_dir,
         "statusPort": pod.status_port,
         "runtimeDir": pod.runtime_dir,
         "layersDir": pod.layers_dir,

@@ -99,6 +99,20 @@ def test_a_worker_sees_what_it_would_in_a_pod_of_its_own(tmp_path: Path) -> None
     assert modes == {"task": 0o555, "pkg": 0o555, "app.py": 0o444, "__init__.py": 0o444, "wanted.py": 0o444}
 
 
+def test_the_code_is_written_where_the_task_root_only_shows_it(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "task").symlink_to("code")
+
+    async def run() -> None:
+        async with linked_pool_pod(tmp_path, codeDir=str(tmp_path / "code")) as ([link], _):
+            link.send(become("def handler(event, context):\n    return __file__\n"))
+            assert (await became(link))["ok"]
+            assert (await link.initialised())["ok"]
+            assert (await link.call({})).json == str(tmp_path / "task" / "app.py")
+
+    asyncio.run(run())
+
+
 def test_what_fails_at_import_is_reported_and_tried_again(tmp_path: Path) -> None:
     code = "import os\nif not os.path.exists(os.environ['GATE']):\n    raise ValueError('not yet')\n" + HELLO
 

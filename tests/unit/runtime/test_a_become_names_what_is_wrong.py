@@ -84,6 +84,7 @@ def make(**head: Any) -> Callable[[], object]:
         (lambda: read({"namespace": "other"}), "shim.namespace is 'other', allowed: 'shop', which is the pod's"),
         (lambda: read({"runtime": "nodejs20"}), "shim.runtime is 'nodejs20', allowed: 'python3.11', which is the pod's"),
         (lambda: read({"taskRoot": "/etc"}), "shim.taskRoot is '/etc', allowed: '/var/task', which is the pod's"),
+        (lambda: read({"codeDir": "/tmp"}), "shim.codeDir is '/tmp', allowed: '/var/task', which is the pod's"),
         (lambda: read({"pool": True}), "shim.pool is True, allowed: False, which is the pod's"),
         (lambda: read({"handler": ""}), "shim.handler is '', allowed: a non-empty string"),
         (lambda: read({"timeoutSeconds": 901}), "shim.timeoutSeconds is 901, allowed: 0.001 to 900"),

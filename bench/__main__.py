@@ -8,13 +8,13 @@ import os
 import subprocess
 import sys
 
-from bench import burst, cold_start, kube, memory, plot, warm
+from bench import burst, cold_start, heavy, kube, memory, neighbour, plot, pool, warm
 from bench.load import Call, ensure_wrk
 from bench.report import Result, format_table, write_results
 from cluster import settings, times
 
 OUT = kube.ROOT / "bench" / "out"
-MEASURES = ("memory", "cold", "burst", "warm", "up")
+MEASURES = ("memory", "pool", "heavy", "cold", "burst", "neighbour", "warm", "up")
 
 
 def _up_times() -> list[Result]:
@@ -40,15 +40,23 @@ def main() -> int:
     kube.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": kube.NAMESPACE}}))
     results: list[Result] = []
     calls: list[Call] = []
+    pooled: list[Call] = []
     loads: warm.Loads = {}
     try:
         if "memory" in wanted:
             results += memory.measure("at rest")
+        if "pool" in wanted:
+            figures, pooled = pool.measure(6 if arguments.quick else 20)
+            results += figures
+        if "heavy" in wanted:
+            results += heavy.measure(3 if arguments.quick else 8)
         if "cold" in wanted:
             figures, calls = cold_start.measure(5 if arguments.quick else 20)
             results += figures
         if "burst" in wanted:
-            results += burst.measure(50, 20)
+            results += burst.measure(50, 20, 10, 5) + burst.measure(200, 40, 12, 8)
+        if "neighbour" in wanted:
+            results += neighbour.measure(1 if arguments.quick else 3)
         if "warm" in wanted:
             figures, loads = warm.measure(*((1, 3) if arguments.quick else (3, 6)))
             results += figures + memory.measure("loaded") + memory.measure_pod("warm1") + memory.measure_pod("warm4")
@@ -57,7 +65,7 @@ def main() -> int:
     finally:
         kube.kubectl("delete", "namespace", kube.NAMESPACE, "--wait=false")
     write_results(results, OUT)
-    plot.draw(calls, loads, OUT / "bench.png")
+    plot.draw(pooled, calls, loads, OUT / "bench.png")
     print(format_table(results))
     print(f"\nwritten: {OUT.relative_to(kube.ROOT)}/results.json, table.md, bench.png")
     return int(any(result.verdict() == "missed" for result in results))

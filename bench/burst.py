@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from bench import functions, kube
+from bench import functions, kube, pool
 from bench.load import call
 from bench.report import Result
 
 NAME = "burst"
 
 
-def measure(requests: int, pods: int) -> list[Result]:
+def measure(requests: int, pods: int, least_seconds: float, aim_seconds: float) -> list[Result]:
     """All `requests` are sent together at zero pods; total time until the last answer, and errors."""
     address = kube.endpoint()
     kube.apply(functions.build_function(NAME, functions.SLEEPER, max_scale=pods, idle_seconds=2))
     kube.wait_ready(NAME)
     kube.wait_for_zero(NAME)
+    pool.wait_for_pool(2)
     started = time.perf_counter()
     with ThreadPoolExecutor(requests) as threads:
         calls = list(threads.map(lambda _: call(address, f"{NAME}.{kube.NAMESPACE}", 120), range(requests)))
@@ -28,6 +29,6 @@ def measure(requests: int, pods: int) -> list[Result]:
     print(f"  burst: {total:.2f} s, {len(errors)} errors", flush=True)
     kube.kubectl("-n", kube.NAMESPACE, "delete", "functions.lambent.dev", NAME)
     return [
-        Result(f"burst of {requests} × 1 s from zero, {pods} pods: total", total, "s", "lower", 10, 5),
+        Result(f"burst of {requests} × 1 s from zero, {pods} pods: total", total, "s", "lower", least_seconds, aim_seconds),
         Result(f"burst of {requests} × 1 s from zero, {pods} pods: errors", len(errors), "", "lower", 0, 0),
     ]

@@ -35,6 +35,13 @@ def kubectl(*arguments: str, stdin: str | None = None) -> str:
     return done.stdout
 
 
+def helm(*arguments: str) -> None:
+    """Run helm against the cluster of `make up`."""
+    done = subprocess.run(["helm", *arguments], capture_output=True, text=True, env=_environment(), check=False, timeout=300)
+    if done.returncode:
+        raise BenchError(f"helm {' '.join(arguments)}: {done.stderr.strip()}")
+
+
 def get(*arguments: str) -> dict[str, Any]:
     """`kubectl get … -o json`, parsed."""
     parsed: dict[str, Any] = json.loads(kubectl("get", *arguments, "-o", "json"))

@@ -20,6 +20,8 @@ class Load:
     """What one run of wrk saw."""
 
     p50_ms: float
+    p75_ms: float
+    p90_ms: float
     p99_ms: float
     requests_per_second: float
     requests: int
@@ -62,7 +64,15 @@ def parse_wrk(output: str) -> Load:
     errors = int(refused[1]) if refused else 0
     errors += sum(map(int, broken.groups())) if broken else 0
     requests = int(total[1])
-    return Load(quantile("50"), quantile("99"), requests / (float(total[2]) * _UNITS[total[3]] / 1e3), requests, errors)
+    return Load(
+        quantile("50"),
+        quantile("75"),
+        quantile("90"),
+        quantile("99"),
+        requests / (float(total[2]) * _UNITS[total[3]] / 1e3),
+        requests,
+        errors,
+    )
 
 
 def run_wrk(address: tuple[str, int], host: str, connections: int, seconds: int) -> Load:

@@ -72,13 +72,13 @@ def _results(loads: Loads, cpu_microseconds: list[float]) -> list[Result]:
             median("warm4", 1, "p50_ms") - median("uvicorn", 1, "p50_ms"),
             "ms",
             "lower",
-            0.5,
-            0.2,
+            0.3,
+            0.1,
         ),
-        Result("throughput at 64 over uvicorn's, 4 workers", ratio("warm4", "uvicorn", 64), "x", "higher", 0.25, 0.45),
+        Result("throughput at 64 over uvicorn's, 4 workers", ratio("warm4", "uvicorn", 64), "x", "higher", 0.35, 0.6),
         Result("throughput at 64 over functions-framework's, 4 workers", ratio("warm4", "functions-framework", 64), "x", "higher", 2, 5),
         Result("throughput at 64 over uvicorn's, 1 worker", ratio("warm1", "uvicorn", 64), "x", "higher"),
-        Result("activator CPU per request at 64", quantile(cpu_microseconds, 0.5), "µs", "lower", 150, 60),
+        Result("activator CPU per request at 64", quantile(cpu_microseconds, 0.5), "µs", "lower", 90, 35),
         Result("errors under warm load", sum(load.errors for runs in loads.values() for load in runs), "", "lower", 0, 0),
     ]
     for name, connections in sorted(loads):

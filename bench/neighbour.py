@@ -1,0 +1,68 @@
+"""What a function's callers see of another one's burst from zero: the 95th percentile of their latency, quiet and beside it."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from bench import functions, kube, pool
+from bench.load import call
+from bench.report import Result, quantile
+
+STEADY, BURSTING = "steady", "bursting"
+REQUESTS = 100
+PAUSE_SECONDS = 0.01
+"""Between two requests of the steady caller: about a hundred each second."""
+SECONDS = 8.0
+
+
+def measure(rounds: int) -> list[Result]:
+    """The steady caller alone, then beside a burst of REQUESTS to a function at zero; `rounds` times."""
+    steady = functions.build_function(STEADY, functions.HELLO)
+    kube.apply(steady, functions.build_function(BURSTING, functions.HELLO, max_scale=20, idle_seconds=2, initial_scale=0))
+    kube.wait_ready(STEADY)
+    kube.wait_ready(BURSTING)
+    quiet: list[float] = []
+    beside: list[float] = []
+    for _ in range(rounds):
+        kube.wait_for_zero(BURSTING)
+        pool.wait_for_pool(2)
+        quiet += _call_steadily(SECONDS, lambda: None)
+        beside += _call_steadily(SECONDS, _burst)
+    ratio = quantile(beside, 0.95) / quantile(quiet, 0.95)
+    print(f"  neighbour: p95 {quantile(quiet, 0.95):.2f} ms quiet, {quantile(beside, 0.95):.2f} ms beside a burst", flush=True)
+    kube.kubectl("-n", kube.NAMESPACE, "delete", "functions.lambent.dev", STEADY, BURSTING)
+    return [
+        Result(f"another function's p95 beside a burst of {REQUESTS} from zero, over its quiet p95", ratio, "×", "lower", 1.5, 1.1),
+        Result("the same function's p95, quiet", quantile(quiet, 0.95), "ms", "lower"),
+    ]
+
+
+def _burst() -> None:
+    address = kube.endpoint()
+    with ThreadPoolExecutor(REQUESTS) as threads:
+        calls = list(threads.map(lambda _: call(address, f"{BURSTING}.{kube.NAMESPACE}"), range(REQUESTS)))
+    failed = [one for one in calls if one.status != 200]
+    if failed:
+        raise kube.BenchError(f"{len(failed)} of a burst's requests failed: {failed[0].status} {failed[0].body[:200]!r}")
+
+
+def _call_steadily(seconds: float, beside: Callable[[], None]) -> list[float]:
+    """Latencies (ms) over one kept connection, while `beside` runs in another thread from the first second on."""
+    connection = http.client.HTTPConnection(*kube.endpoint(), timeout=30)
+    latencies = []
+    other = threading.Timer(1.0, beside)
+    other.start()
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        began = time.perf_counter()
+        connection.request("GET", "/", headers={"Host": f"{STEADY}.{kube.NAMESPACE}"})
+        connection.getresponse().read()
+        latencies.append((time.perf_counter() - began) * 1e3)
+        time.sleep(PAUSE_SECONDS)
+    other.join()
+    connection.close()
+    return latencies

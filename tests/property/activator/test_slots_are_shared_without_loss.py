@@ -81,7 +81,8 @@ class World:
         self.wires: dict[tuple[int, int], Wire] = {}
         self.work: dict[int, Work] = {}
         self.next_number = 0
-        limits = Limits(queue_seconds=1e9, start_patience_seconds=0, start_retry_seconds=1)
+        self.patience = random.choice((0.0, 0.5))
+        limits = Limits(queue_seconds=1e9, start_patience_seconds=self.patience, start_retry_seconds=1)
         self.activators = [Admission(limits) for _ in range(random.randint(1, 3))]
         for admission in self.activators:
             admission.set_rules(KEY, RULES, self.now)
@@ -291,10 +292,13 @@ class World:
     def check(self) -> None:
         for index, admission in enumerate(self.activators):
             mine = [work.invocation for work in self.work.values() if work.activator == index]
-            alive = sum(invocation.state in (State.WAITING, State.SENT) for invocation in mine)
+            sent = sum(invocation.state is State.SENT for invocation in mine)
+            waiting = sum(invocation.state is State.WAITING for invocation in mine)
             ghosts = sum(len(link.ghosts) for link in admission._links.values())
             for queue in admission._queues.values():
-                assert queue.meter.level == alive + ghosts
+                assert len(queue.waiting.line) == waiting
+                assert queue.meter.level == sent + ghosts + queue.waiting.counted
+                assert queue.waiting.counted <= len(queue.waiting.line)
                 assert queue.waiting.bytes == len(queue.waiting.line)
                 sequences = [invocation.sequence for invocation in queue.waiting.line]
                 assert sequences == sorted(sequences), "the queue is out of order"

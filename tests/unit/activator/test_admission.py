@@ -364,3 +364,48 @@ def test_statistics_are_time_weighted_and_end_when_a_function_turns_idle() -> No
     world.now += 0.2
     assert [each.concurrency for each in world.admission.read_statistics(world.now)] == [0.0]
     assert world.admission.read_statistics(world.now) == []
+
+
+def test_who_waits_for_a_moment_is_no_load_and_who_waits_for_long_is() -> None:
+    world = World(start_patience_seconds=0.1)
+    world.link()
+    for _ in range(3):
+        world.submit()
+    world.tick(0.05)
+    (observed,) = world.admission.read_statistics(world.now)
+    assert (observed.concurrency, observed.queued) == (1.0, 2)
+
+    world.tick(0.1)
+    world.admission.read_statistics(world.now)
+    world.tick(1.0)
+    (observed,) = world.admission.read_statistics(world.now)
+    assert (observed.concurrency, observed.queued) == (3.0, 2)
+
+
+def test_a_burst_of_quick_invocations_starts_no_pod_that_would_come_too_late() -> None:
+    world = World(start_patience_seconds=0.1, start_seconds=0.6, starts_at_once=1000)
+    world.link()
+    sent = [world.submit()[0] for _ in range(50)]
+    # One after the other, each in 10 ms.
+    for invocation in sent[:12]:
+        world.now += 0.01
+        world.admission.result(1, invocation.number, world.now, again=True)
+
+    assert [action for action in world.tick(0.001) if isinstance(action, Start)] == []
+    for _ in range(30):
+        world.submit()
+    # Sixty of them will have been served when another pod could be there, and seven not.
+    assert [action.replicas for action in world.submit()[1] if isinstance(action, Start)] == [9]
+
+
+def test_a_handler_that_has_become_slow_gets_more_pods_although_it_was_quick() -> None:
+    world = World(start_patience_seconds=0.1, start_seconds=0.6)
+    world.link()
+    quick, _ = world.submit()
+    world.now += 0.001
+    world.admission.result(1, quick.number, world.now, again=True)
+    for _ in range(3):
+        world.submit()
+
+    assert [action for action in world.tick(0.11) if isinstance(action, Start)] == []
+    assert [action.replicas for action in world.tick(2.0) if isinstance(action, Start)] == [3]

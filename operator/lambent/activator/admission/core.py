@@ -222,6 +222,7 @@ class Admission:
         out: list[Action] = []
         for queue in list(self._waiting.values()):
             queue.expire(now, out)
+            queue.waiting.age(now)
             queue.plan_start(now, out)
             self._note(queue)
         return out
@@ -239,7 +240,7 @@ class Admission:
         """Figures of the functions with something to say since the last reading, and once more when they turn idle."""
         observed = []
         for key, queue in list(self._active.items()):
-            if queue.meter.idle:
+            if queue.meter.idle and not queue.waiting.line:
                 del self._active[key]
             concurrency, requests, starts = queue.meter.read(now)
             observed.append(Observed(key, concurrency, len(queue.waiting.line), requests, queue.links.ready, starts))

@@ -35,6 +35,10 @@ from lambent.activator.admission.waiting import Waiting
 from lambent.api.reasons import PLATFORM_LINK_LOST, PLATFORM_NOT_READY, PLATFORM_QUEUE_TIMEOUT
 
 
+_PACE_WEIGHT = 0.2
+"""Of the last invocation, in the moving average of their durations."""
+
+
 class FunctionQueue:
     """Changes synchronously, appends what is to be done to `out`, and does nothing else."""
 
@@ -42,11 +46,13 @@ class FunctionQueue:
         self.key = key
         self.rules: Rules | None = None
         """None until the Function is known: a link may come before it."""
-        self.waiting = Waiting()
         self.links = Links()
         self.meter = Meter(now)
+        self.waiting = Waiting(self.meter, limits.start_patience_seconds)
         self._limits = limits
         self._pools = pools
+        self._pace = 0.0
+        """Seconds that an invocation takes in a pod, as of late; 0: none has ended yet."""
         self._unfit_until = 0.0
         """Until then generic pods are of no use to it."""
         self._starts = Starts(limits)
@@ -63,10 +69,10 @@ class FunctionQueue:
         """Take an invocation: it is sent at once where a link has credit and nobody is before it."""
         invocation.enqueued_at = now
         self.meter.requests += 1
-        self.meter.change(1, now)
         if not self.waiting.line:
             link = self.links.best()
             if link is not None:
+                self.meter.change(1, now)
                 self._send(link, invocation, now, out)
                 return
         invocation.waited_for_start = not self.links.ready
@@ -93,8 +99,8 @@ class FunctionQueue:
     def cancel(self, invocation: Invocation, now: float, out: list[Action]) -> None:
         """The caller is gone. A handler that may have started runs on and holds its slot."""
         if invocation.state is State.WAITING:
-            self.waiting.drop(invocation)
-            self._left(invocation, now)
+            self.waiting.drop(invocation, now)
+            self._left(invocation)
         elif invocation.state is State.SENT:
             link = self.links.by_number[invocation.link]
             del link.in_flight[invocation.number]
@@ -111,14 +117,14 @@ class FunctionQueue:
         """Fail who has waited too long; each function's queue is in order of arrival."""
         deadline = now - self._limits.queue_seconds
         while self.waiting.line and self.waiting.line[0].enqueued_at <= deadline:
-            invocation = self.waiting.take()
+            invocation = self.waiting.take_to_fail(now)
             waited = f"no free slot within {self._limits.queue_seconds:g} s"
             failure = (
                 Failure(PLATFORM_QUEUE_TIMEOUT, f"{waited}: all {self.links.ready} ready pods are busy")
                 if self.links.ready
                 else Failure(PLATFORM_NOT_READY, f"{waited}: no pod of the function is ready")
             )
-            self._left(invocation, now)
+            self._left(invocation)
             out.append(Fail(invocation, failure))
 
     def check_links(self, now: float, out: list[Action]) -> None:
@@ -156,6 +162,8 @@ class FunctionQueue:
         if invocation is not None:
             invocation.state = State.DONE
             self.meter.change(-1, now)
+            took = now - invocation.dispatched_at
+            self._pace = took if not self._pace else self._pace + (took - self._pace) * _PACE_WEIGHT
             if invocation.wants_more and not again:
                 link.wanting = True
         else:
@@ -176,7 +184,7 @@ class FunctionQueue:
             self._end_ghost(link, number, now)
         else:
             invocation.bounces += 1
-            self.waiting.put_back(invocation)
+            self.waiting.put_back(invocation, now)
         link.credit = 0
         link.wanting = True
         self._settle(link, now, out)
@@ -206,7 +214,7 @@ class FunctionQueue:
                 self.meter.change(-1, now)
                 out.append(Fail(invocation, Failure(PLATFORM_LINK_LOST, "the pod went away while the function ran")))
             else:
-                self.waiting.put_back(invocation)
+                self.waiting.put_back(invocation, now)
         link.in_flight.clear()
         self._starts.lost(len(self.links.by_number))
         self.pump(now, out)
@@ -243,20 +251,24 @@ class FunctionQueue:
                 self._want(out)
                 self.plan_start(now, out)
                 return
-            self._send(link, waiting.take(), now, out)
+            self._send(link, waiting.take_to_send(now), now, out)
         self._starts.forget()
 
     def plan_start(self, now: float, out: list[Action]) -> None:
         """Ask for the pods that are missing: generic ones, and where there are not enough of them, the Deployment's."""
         if self.rules is not None and self.waiting.line:
-            missing, fresh = self._starts.count_missing(now, self.waiting, self.links, self.rules)
+            starts, rules, pace = self._starts, self.rules, self._current_pace(now)
+            missing, fresh = starts.count_missing(now, self.waiting, self.links, rules, pace)
             self.meter.starts += fresh
-            if missing:
-                missing -= self._take(missing, self.rules, now, out)
-            if missing:
-                scale = self._starts.ask(missing, now, self.links, self.rules)
+            if missing and self._take(missing, rules, now, out) < missing:
+                scale = starts.ask(now, self.waiting, self.links, rules, pace)
                 if scale is not None:
                     out.append(Start(self.key, scale))
+
+    def _current_pace(self, now: float) -> float:
+        """As of late, but no shorter than every pod has been at work by now without an end: a handler may have become slow."""
+        ages = [now - next(iter(link.in_flight.values())).dispatched_at for link in self.links.by_number.values() if link.in_flight]
+        return max(self._pace, min(ages)) if ages and self._pace else self._pace
 
     def _take(self, missing: int, rules: Rules, now: float, out: list[Action]) -> int:
         """Have generic pods become this function's; how many of those that are missing."""
@@ -315,18 +327,17 @@ class FunctionQueue:
             link.wanting = True
             out.append(Want(link.number))
 
-    def _left(self, invocation: Invocation, now: float) -> None:
+    def _left(self, invocation: Invocation) -> None:
         """It no longer waits, and is not sent."""
         invocation.state = State.DONE
-        self.meter.change(-1, now)
         if not self.waiting.line:
             self._starts.forget()
 
     def _fail_waiting(self, failure: Failure, now: float, out: list[Action], *, trials: bool) -> None:
         """All who wait, those that try a blocked function only where `trials` says so."""
         for invocation in [each for each in self.waiting.line if trials or not each.trial]:
-            self.waiting.drop(invocation)
-            self._left(invocation, now)
+            self.waiting.drop(invocation, now)
+            self._left(invocation)
             out.append(Fail(invocation, failure))
 
     def _end_ghost(self, link: Link, number: int, now: float) -> bool:

@@ -72,6 +72,8 @@ class Limits:
     queue_seconds: float = 60.0
     start_patience_seconds: float = 0.1
     """Where pods are ready, how long the oldest invocation waits before the activator asks for more of them by itself."""
+    start_seconds: float = 0.6
+    """What a pod takes to start at best: invocations that the pods there are will have taken by then need no other."""
     starts_at_once: int = 10
     """Pods of one function that start at the same time; as many as are ready, where those are more."""
     start_retry_seconds: float = 1.0

@@ -20,33 +20,48 @@ class Starts:
         self._requested = 0
         self._requested_at = 0.0
 
-    def count_missing(self, now: float, waiting: Waiting, links: Links, rules: Rules) -> tuple[int, int]:
-        """(pods that those who wait need on top of those there are, how many of them nobody has needed before)."""
-        line = waiting.line
-        if not line or (links.ready and now - line[0].enqueued_at < self._limits.start_patience_seconds):
-            return 0, 0
-        serving = links.serving
-        coming = sum(not link.initialized for link in serving) * rules.concurrency
-        needed = min(rules.max_scale, len(serving) + ceil(max(0, len(line) - coming) / rules.concurrency))
-        fresh = max(0, needed - max(len(serving), self._needed))
-        self._needed = max(needed, self._needed)
-        return needed - len(serving), fresh
+    def count_missing(self, now: float, waiting: Waiting, links: Links, rules: Rules, pace: float) -> tuple[int, int]:
+        """(pods that those who wait need on top of those there are, how many of them nobody has needed before).
 
-    def ask(self, missing: int, now: float, links: Links, rules: Rules) -> int | None:
-        """The scale to ask for where pods are missing that no pool has; None where it was asked for, and not too long ago.
+        For pods that are there within `start_patience_seconds`: generic ones. `pace`: seconds that an invocation takes; 0 if not known.
+        """
+        line = waiting.line
+        patience = self._limits.start_patience_seconds
+        if not line or (links.ready and now - line[0].enqueued_at < patience):
+            return 0, 0
+        pods = len(links.serving)
+        needed = self._count_needed(patience, waiting, links, rules, pace)
+        fresh = max(0, needed - max(pods, self._needed))
+        self._needed = max(needed, self._needed)
+        return max(0, needed - pods), fresh
+
+    def ask(self, now: float, waiting: Waiting, links: Links, rules: Rules, pace: float) -> int | None:
+        """The scale to ask for where no pool has the pods that are missing; None where it was asked for, and not too long ago.
 
         Pods that start at the same time on the same cores are ready at the same time, late: each waits for all others. So only a few
         start at once, and more as those come up.
         """
         serving = links.serving
-        firm = sum(link.initialized or link.asked_at > 0 for link in serving)
-        goal = min(rules.max_scale, len(serving) + missing, firm + max(self._limits.starts_at_once, firm))
+        turning = sum(link.asked_at > 0 for link in serving)
+        if turning and now - waiting.line[0].enqueued_at < self._limits.start_patience_seconds:
+            return None  # in a moment it is known how far these get
+        firm = turning + sum(link.initialized for link in serving)
+        needed = self._count_needed(self._limits.start_seconds, waiting, links, rules, pace)
+        goal = min(needed, firm + max(self._limits.starts_at_once, firm))
         overdue = now - self._requested_at >= self._limits.start_retry_seconds
         if goal <= len(serving) or (goal <= self._requested and not overdue):
             return None
         self._requested = max(goal, self._requested)
         self._requested_at = now
         return goal
+
+    @staticmethod
+    def _count_needed(seconds: float, waiting: Waiting, links: Links, rules: Rules, pace: float) -> int:
+        """Pods in all, if more of them took `seconds` to come: who is served before that needs none."""
+        serving = links.serving
+        coming = sum(not link.initialized for link in serving) * rules.concurrency
+        served = int(links.ready * rules.concurrency * seconds / pace) if pace > 0 else 0
+        return min(rules.max_scale, len(serving) + ceil(max(0, len(waiting.line) - coming - served) / rules.concurrency))
 
     def forget(self) -> None:
         """Nobody waits any more."""

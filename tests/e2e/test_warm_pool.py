@@ -38,6 +38,33 @@ def handler(event, context):
     return {"name": context.function_name}
 """
 
+PRETENDS = """
+import base64, json, os, socket, struct
+
+def frame(payload):
+    mask = os.urandom(4)
+    head = struct.pack(">BBH", 0x82, 0x80 | 126, len(payload)) if len(payload) > 125 else struct.pack(">BB", 0x82, 0x80 | len(payload))
+    return head + mask + bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+
+def handler(event, context):
+    \"\"\"Says HELLO to an activator with this pod's own token, as somebody else; what comes back is the answer.\"\"\"
+    with open("/var/run/secrets/lambent/token") as file:
+        token = file.read()
+    hello = {"protocol": 1, "token": token, "pod": os.environ["HOSTNAME"], "slots": 1, "draining": False, "phases": {}, **event}
+    with socket.create_connection(("lambent-activator-links.lambent-system.svc.cluster.local", 8081), timeout=10) as link:
+        key = base64.b64encode(os.urandom(16)).decode()
+        head = f"GET /link HTTP/1.1\\r\\nHost: a\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Key: {key}\\r\\n"
+        link.sendall((head + "Sec-WebSocket-Version: 13\\r\\n\\r\\n").encode())
+        answered = link.recv(4096)
+        link.sendall(frame(bytes([0x81]) + json.dumps(hello).encode()))
+        link.settimeout(8)
+        while True:
+            more = link.recv(4096)
+            if not more or b"\\x88" in more:
+                return (answered + more).decode("latin-1")
+            answered += more
+"""
+
 
 @pytest.fixture(autouse=True)
 def full_pool(workspace: Workspace) -> None:
@@ -263,3 +290,16 @@ def test_activators_killed_at_any_step_leave_no_pod_that_is_nobodys_or_two_funct
         return len(generic_pods(workspace)) >= 2
 
     wait_for(whole, "every pod to be somebody's, and the pool to be full", 90)
+
+
+def test_a_function_cannot_pretend_to_be_a_generic_pod_or_another_function(workspace: Workspace) -> None:
+    workspace.deploy(function("liar", PRETENDS, timeoutSeconds=30), function("victim", NAMED))
+    generic = {"namespace": workspace.namespace, "function": "", "revision": "", "pool": True, "runtime": "python3.11"}
+    victim = {"namespace": workspace.namespace, "function": "victim", "revision": workspace.function("victim")["status"]["readyRevision"]}
+
+    for pretended in (generic, generic | victim, victim):
+        told = workspace.result("liar", pretended)
+        assert "101 Switching Protocols" in told
+        assert "belongs to function 'liar'" in told, told
+    elsewhere = workspace.result("liar", generic | {"namespace": "default"})
+    assert "of namespace" in elsewhere or "no pod" in elsewhere, elsewhere

@@ -159,11 +159,12 @@ class Bootstrap:
         worker.expect(frames.READY)
         return worker
 
-    def become(self, environment: Mapping[str, str]) -> tuple[Worker, Worker]:
+    def become(self, environment: Mapping[str, str], *, flags: int = 0) -> tuple[Worker, Worker]:
         """(worker, template) of a generic interpreter that is told its function's variables."""
         worker = self.fork(prepare=True, held=True)
         worker.expect(frames.STARTED)
-        template = Worker(send_ends(worker.ends.channel, frames.encode(frames.CONFIGURE, payload=json.dumps(environment).encode())))
+        configure = frames.encode(frames.CONFIGURE, payload=json.dumps(environment).encode(), flags=flags)
+        template = Worker(send_ends(worker.ends.channel, configure))
         self._workers.append(template)
         worker.expect(frames.READY)
         return worker, template

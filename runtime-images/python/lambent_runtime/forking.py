@@ -19,6 +19,7 @@ class Order(NamedTuple):
 
     prepare: bool
     held: bool
+    alone: bool
     channel: int
     output: int
 
@@ -38,7 +39,9 @@ class Order(NamedTuple):
 def read_order(frame: frames.Frame, descriptors: list[int]) -> Order | None:
     """What came with two descriptors asks for a child; those of anything else are closed."""
     if len(descriptors) == 2:
-        return Order(bool(frame.flags & frames.PREPARE), bool(frame.flags & frames.HELD), *descriptors)
+        if frame.kind == frames.CONFIGURE:
+            return Order(False, False, bool(frame.flags & frames.ALONE), *descriptors)
+        return Order(bool(frame.flags & frames.PREPARE), bool(frame.flags & frames.HELD), False, *descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
     return None

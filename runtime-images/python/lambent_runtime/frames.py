@@ -20,7 +20,7 @@ ABANDON: Final = 0x03
 """Cancel the coroutine of invocation `number`; answered by RESULT as ever."""
 CONFIGURE: Final = 0x04
 """To the processes of a pool pod that becomes a function: payload is the JSON object of all environment variables there shall be.
-To one that was forked HELD it carries the channel and the output of the template that it forks off, as file descriptors."""
+To one that was forked HELD it carries the channel and the output of the template that it forks off, as file descriptors. Flag ALONE."""
 
 STARTED: Final = 0x81
 """`value` is the process id. Of a process that was forked HELD, meta is the JSON list of what it has imported: top-level names that
@@ -40,6 +40,9 @@ PREPARE: Final = 1
 HELD: Final = 2
 """On FORK, with PREPARE: wait for CONFIGURE before anything else; once the handler is imported, serve, and leave the template's part to
 a child: who has asked for all of this waits for the first invocation."""
+
+ALONE: Final = 1
+"""On CONFIGURE: there will be one worker at a time; no template is needed for a handler that is imported as fast as it is forked."""
 
 FAILED: Final = 1
 """On RESULT: the handler failed, the payload is an error."""

@@ -30,6 +30,8 @@ _LAST_DESCRIPTOR = 1024
 """What the shim's own parent left open below this is none of the function's business."""
 _OUT_OF_MEMORY_SCORE = b"1000"
 _TRACE_FRAMES = 10
+_QUICK_IMPORT_MS = 20
+"""A pool pod with one slot forks no template off for less: a worker that replaces another imports for itself, as on Lambda."""
 
 
 def main(runtime_dir: str) -> None:
@@ -72,7 +74,12 @@ def _live(channel: Channel, layers_dir: str, runtime_dir: str, replaceable: list
     handler = _initialise(channel, logs, layers_dir, runtime_dir)
     coroutine = is_coroutine_handler(handler)
     ready = {"durationMs": (time.monotonic() - started) * 1000, "coroutine": coroutine}
-    why = forking.explain_unforkable(before, forking.take_footprint(apart)) if order.prepare else "it was forked to serve"
+    if not order.prepare:
+        why = "it was forked to serve"
+    elif apart is not None and apart.alone and ready["durationMs"] < _QUICK_IMPORT_MS:
+        why = "it is imported as fast as it is forked"
+    else:
+        why = forking.explain_unforkable(before, forking.take_footprint(apart))
     afterwards = None
     if why:
         _report_ready(channel, ready | {"why": why})

@@ -34,7 +34,7 @@ class CrewEvents(Protocol):
         """The handler could not be imported."""
 
     def crew_ready(self) -> None:
-        """A worker has become ready."""
+        """A worker has become ready, or can be forked again."""
 
     def crew_result(self, process: Process, frame: frames.Frame) -> None:
         """RESULT of a worker."""
@@ -197,6 +197,10 @@ class Crew:
             self._events.crew_initialised(float(told["durationMs"]))
         if not template or not first:
             self._events.crew_ready()
+
+    def is_fertile_again(self) -> None:
+        """The prepared interpreter has been started again: whoever waits for a worker can have one."""
+        self._events.crew_ready()
 
     def initialisation_failed(self, error: failures.InitError, duration_ms: float) -> None:
         """The process that was to import the handler has ended without."""

@@ -23,6 +23,7 @@ OUTPUT: Final = 0x85
 
 PREPARE: Final = 1
 HELD: Final = 2
+ALONE: Final = 1
 
 FAILED: Final = 1
 TOO_LARGE: Final = 2

@@ -31,6 +31,9 @@ class Keeper(Protocol):
     def end(self, process: Process, why: str) -> None:
         """Kill a process and all its descendants."""
 
+    def is_fertile_again(self) -> None:
+        """Workers that could not be ordered can be now."""
+
     def initialisation_failed(self, error: failures.InitError, duration_ms: float) -> None:
         """The candidate has ended without a handler."""
 
@@ -168,6 +171,8 @@ class Lineage:
             self._loop.call_later(FORK_RETRY_SECONDS, self._respawn_prepared)
             return
         self.adopt_prepared(pid, ends)
+        if self.whole:
+            self._keeper.is_fertile_again()
 
     def close(self) -> None:
         """Begin nothing any more."""

@@ -32,6 +32,9 @@ _LARGEST_CONFIGURE: Final = 65_536
 """What a socket takes at once: FORK is sent past what still waits to be."""
 
 
+_SILENT_SECONDS: Final = 0.05
+
+
 class Pool:
     """The pod, before and after it has become something."""
 
@@ -79,9 +82,8 @@ class Pool:
         self._log.output(lines, "", None)
 
     def _on_silent(self, process: Process) -> None:
-        """SIGCHLD tells why, if it comes."""
-        self.reap()
-        self._lose(f"{self._name(process)} has closed its channel")
+        """Nearly always it is ending just now, and SIGCHLD will tell how."""
+        self._loop.call_later(_SILENT_SECONDS, self._lose, f"{self._name(process)} has closed its channel")
 
     def _name(self, process: Process) -> str:
         return "the prepared interpreter" if process is self._prepared else "the prepared interpreter's child"
@@ -128,39 +130,42 @@ class Pool:
             return f"the code cannot be written: {error}"
         except OSError as error:
             return f"the code cannot be written: {error}"
-        self._settle(order, files, arrived_ms)
-        return ""
+        return self._settle(order, files, arrived_ms)
 
-    def _settle(self, order: Order, files: Mapping[str, bytes], arrived_ms: float) -> None:
+    def _settle(self, order: Order, files: Mapping[str, bytes], arrived_ms: float) -> str:
         configuration, container = order.configuration, {**self._started.container, **order.variables}
         stream = new_log_stream(configuration.version, time())
         environment = build_environment(configuration, container, log_stream=stream)
-        configure = frames.encode(frames.CONFIGURE, payload=json.dumps(environment).encode())
+        alone = frames.ALONE if configuration.concurrency == 1 else 0
+        configure = frames.encode(frames.CONFIGURE, payload=json.dumps(environment).encode(), flags=alone)
         fresh = explain_fresh_start(self._started.environment, environment, self._replaceable, files)
         if not fresh and len(configure) > _LARGEST_CONFIGURE:
             fresh = f"its variables have {len(configure)} bytes"
-        function = Function(configuration, environment, self._loop, self._links, self._stream)
-        self.function = function
-        if fresh:
-            function.log.note(f"starts an interpreter of its own: {fresh}")
-            self._start_fresh(function, environment)
-        else:
-            apart = send_ends(self._candidate.channel, configure)
-            self._prepared.send(configure)
-            function.take_over(self._prepared, self._candidate, apart)
+        try:
+            go_on = self._start_fresh(environment) if fresh else self._tell(configure)
+        except OSError as error:
+            self._lose(f"there is no interpreter: {error}")
+            return f"there is no interpreter: {error}"
+        self.function = Function(configuration, environment, self._loop, self._links, self._stream)
         self._links.become(configuration, arrived_ms)
+        if fresh:
+            self.function.log.note(f"started an interpreter of its own: {fresh}")
+        go_on(self.function)  # last: a candidate that has ended already has its INIT sent at once
+        return ""
 
-    def _start_fresh(self, function: Function, environment: Mapping[str, str]) -> None:
-        for process in (self._candidate, self._prepared):
+    def _tell(self, configure: bytes) -> Callable[[Function], None]:
+        apart = send_ends(self._candidate.channel, configure)
+        self._prepared.send(configure)
+        return lambda function: function.take_over(self._prepared, self._candidate, apart)
+
+    def _start_fresh(self, environment: Mapping[str, str]) -> Callable[[Function], None]:
+        configuration = self._generic
+        pid, prepared = spawn_prepared(configuration.python, configuration.runtime_dir, configuration.layers_dir, environment)
+        candidate = order_fork(prepared.channel, 1, prepare=True)
+        for process in self._living:
             process.kill("the function needs another interpreter")
             process.close()
-        configuration = self._generic
-        try:
-            pid, prepared = spawn_prepared(configuration.python, configuration.runtime_dir, configuration.layers_dir, environment)
-        except OSError as error:
-            self._on_lost(f"python is {configuration.python!r}, which does not start: {error}")
-            return
-        function.start(pid, prepared, order_fork(prepared.channel, 1, prepare=True))
+        return lambda function: function.start(pid, prepared, candidate)
 
     # Either way
 

@@ -231,6 +231,7 @@ def test_an_import_that_ends_its_process_is_reported(tmp_path: Path) -> None:
             assert (outcome["ok"], outcome["errorType"]) == (False, "Runtime.ExitError")
             result = await link.call({})
             assert result.meta["reason"] == "Function.InitError"
+            await shim.logged(lambda line: line.startswith("REPORT"))
             return list(shim.lines)
 
     assert asyncio.run(run()).count("-\timporting") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ IS_PROBE = {"ok": True, "function": "probe", "revision": "0123456789", "slots": 
 
 def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_for_end(pid: int) -> None:
+    descriptor = os.pidfd_open(pid)
+    select.select([descriptor], [], [])
+    os.close(descriptor)
 
 
 async def read_until_init(link: ScriptedLink) -> list[dict[str, Any]]:
@@ -37,13 +44,18 @@ def test_of_two_that_come_at_once_one_wins_and_the_other_learns_what_the_pod_is(
             names = ("one", "two")
             for link, name in zip(links, names, strict=True):
                 link.send(become(HELLO.replace("world", name), function=name))
-            answers = [await read_until_init(link) for link in links]
-            winner = next(answer["function"] for answer in answers[0])
-            won, lost = (answers[names.index(name)] for name in (winner, *(set(names) - {winner})))
+            said = [[await links[0].next_frame() for _ in range(2)], [await links[1].next_frame() for _ in range(2)]]
+            winner = next(wire.decode_control(frame)["function"] for frame in said[0] if frame[0] == wire.BECAME)
+            loser = names.index(winner) ^ 1
+            # It is told once more than the other: as everybody is, and as the answer to its own, which may come after INIT.
+            said[loser].append(await links[loser].next_frame())
+            for frames in said:
+                assert [wire.decode_control(frame)["ok"] for frame in frames if frame[0] == wire.INIT] == [True]
             is_winner = IS_PROBE | {"function": winner}
-            assert won == [is_winner]
-            # It is told twice: as everybody is, and as the answer to its own.
-            assert sorted(lost, key=lambda answer: answer["ok"]) == [
+            assert [wire.decode_control(frame) for frame in said[loser ^ 1] if frame[0] == wire.BECAME] == [is_winner]
+            assert sorted(
+                (wire.decode_control(frame) for frame in said[loser] if frame[0] == wire.BECAME), key=lambda told: told["ok"]
+            ) == [
                 is_winner | {"ok": False, "error": f"the pod is {winner} at 0123456789"},
                 is_winner,
             ]
@@ -105,6 +117,7 @@ def test_the_same_again_is_no_error_and_runs_nothing_twice(tmp_path: Path) -> No
             link.send(become(code, revision="9876543210"))
             assert await became(link) == IS_PROBE | {"ok": False, "error": "the pod is probe at 0123456789"}
             assert (await link.call({})).json == {"hello": "world"}
+            await shim.logged(lambda line: line.startswith("REPORT"))
             return list(shim.lines)
 
     assert asyncio.run(run()).count("-\timported") == 1
@@ -174,6 +187,24 @@ def test_the_prepared_interpreters_end_is_a_generic_pods_end(tmp_path: Path) -> 
     assert [line for line in lines if "has ended" in line and "signal: killed" in line and "a generic pod ends with it" in line]
 
 
+def test_a_become_that_meets_a_dead_interpreter_is_refused(tmp_path: Path) -> None:
+    async def run() -> tuple[int, dict[str, Any]]:
+        async with linked_pool_pod(tmp_path) as ([link], shim):
+            shim.process.send_signal(signal.SIGSTOP)
+            for child in children_of(shim.process.pid):
+                os.kill(child, signal.SIGKILL)
+                wait_for_end(child)
+            link.send(become())
+            shim.process.send_signal(signal.SIGCONT)
+            frame = await link.next_frame()
+            # It may have seen its children's end before it reads BECOME.
+            said = wire.decode_control(frame) if frame[0] == wire.BECAME else {"ok": False, "function": ""}
+            return await shim.ended(), said
+
+    status, said = asyncio.run(run())
+    assert (status, said["ok"], said["function"]) == (1, False, "")
+
+
 def test_the_prepared_interpreters_end_is_not_a_functions(tmp_path: Path) -> None:
     async def run() -> None:
         async with linked_pool_pod(tmp_path) as ([link], shim):
@@ -184,7 +215,7 @@ def test_the_prepared_interpreters_end_is_not_a_functions(tmp_path: Path) -> Non
             assert (await link.call({})).json == candidate
             os.kill(prepared, signal.SIGKILL)
             assert (await link.call({})).json == candidate
-            # The worker goes too: the next is forked from the template.
+            # The worker goes too: the next comes from the interpreter that was started in the first one's place.
             assert (await link.call({"end": 1})).meta["reason"] == "Function.Exit"
             assert (await link.call({})).json not in (prepared, candidate)
 

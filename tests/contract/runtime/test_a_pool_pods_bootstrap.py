@@ -152,6 +152,16 @@ def test_what_cannot_be_forked_serves_and_declines_the_template(tmp_path: Path, 
         assert template.next_frame() is None
 
 
+@pytest.mark.parametrize(("slow", "has_template"), [("", False), ("import time\ntime.sleep(0.05)\n", True)], ids=["quick", "slow"])
+def test_where_one_worker_is_enough_only_a_slow_import_is_kept_for_the_next(tmp_path: Path, slow: str, *, has_template: bool) -> None:
+    environment = write(tmp_path, app=slow + "def handler(event, context):\n    return event\n")
+    with run_generic_bootstrap(tmp_path) as bootstrap:
+        worker, template = bootstrap.become(environment, flags=frames.ALONE)
+        assert worker.invoke(b"[1]").payload == b"[1]"
+        frame = template.next_frame()
+        assert (frame is not None and frame.kind == frames.STARTED) == has_template
+
+
 def test_a_template_outlives_the_first_worker(tmp_path: Path) -> None:
     environment = write(
         tmp_path, app="import os\ndef handler(event, context):\n    os._exit(3) if event else None\n    return os.getpid()\n"

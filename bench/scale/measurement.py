@@ -47,8 +47,8 @@ class Measured:
     """Everything that was found."""
 
     plan: Plan
-    growths: list[tuple[int, Growth]] = field(default_factory=list)
-    """With how many Functions were added."""
+    growths: list[tuple[int, Growth, Observation]] = field(default_factory=list)
+    """With how many Functions were added, and what that took."""
     at_rest: list[Observation] = field(default_factory=list)
     """After growth, at each size; the first one with none."""
     after_restarts: Observation | None = None
@@ -76,9 +76,14 @@ async def measure(cluster: SimulatedCluster, plan: Plan, say: Say) -> Measured:
     measured.at_rest.append(await observer.observe(0, min(plan.rest, 15.0)))
     there = 0
     for size in plan.sizes:
+        observer.begin()
         growth = await grow(cluster, range(there, size))
-        measured.growths.append((size - there, growth))
-        say(f"{size - there:,} Functions applied in {growth.applied_seconds:.1f} s, all Ready after {growth.ready_seconds:.1f} s")
+        cost = observer.end(size)
+        measured.growths.append((size - there, growth, cost))
+        say(
+            f"{size - there:,} Functions applied in {growth.applied_seconds:.1f} s, all Ready after {growth.ready_seconds:.1f} s "
+            f"({cost.elsewhere_percent:.0f} % of a CPU elsewhere)"
+        )
         there = size
         await observer.wait_for_rest()
         at_rest = await observer.observe(size, plan.rest if size == plan.functions else plan.rest / 2)

@@ -8,9 +8,10 @@ import urllib.request
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.scale.audit import AuditLog, by_client
-from bench.scale.processes import Usage
+from bench.scale.processes import TICKS_PER_SECOND, Usage
 from bench.scale.roles import ROLES, sum_samples
 from bench.scale.simulated_cluster import SimulatedCluster
 
@@ -29,6 +30,8 @@ class Observation:
     """By client, verb and resource."""
     etcd_mib: float
     """What etcd's store holds, without what compaction has left behind."""
+    elsewhere_percent: float
+    """CPU that everything outside this simulation took, of one CPU: what else the machine was busy with."""
 
     @property
     def memory_mib(self) -> float:
@@ -71,12 +74,14 @@ class Observer:
         """From here on."""
         self._audit.skip()
         self._began = time.monotonic()
+        self._busy_before = busy_seconds()
         self._before = {name: process.usage().cpu_seconds for name, process in self._cluster.processes.items()}
 
     def end(self, functions: int) -> Observation:
         """To here."""
         self._cluster.check()
         seconds = time.monotonic() - self._began
+        busy = busy_seconds() - self._busy_before
         usage = {name: process.usage() for name, process in self._cluster.processes.items() if name in self._before}
         return Observation(
             functions=functions,
@@ -85,6 +90,7 @@ class Observer:
             cpu_percent={name: (each.cpu_seconds - self._before[name]) / seconds * 100.0 for name, each in usage.items()},
             requests=self._audit.read(),
             etcd_mib=etcd_bytes(self._cluster) / 2**20,
+            elsewhere_percent=max(0.0, busy - sum(each.cpu_seconds - self._before[name] for name, each in usage.items())) / seconds * 100.0,
         )
 
     async def wait_for_rest(self, patience: float = 300.0) -> None:
@@ -97,6 +103,12 @@ class Observer:
             await asyncio.sleep(1.0)
             taken = [self._cluster.processes[name].usage().cpu_seconds - before[name] for name in names]
             calm = calm + 1 if max(taken) <= 0.1 else 0
+
+
+def busy_seconds() -> float:
+    """CPU time that this machine has spent on anything, since it started."""
+    user, nice, system, _, _, interrupts, soft_interrupts, *_ = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
+    return (user + nice + system + interrupts + soft_interrupts) / TICKS_PER_SECOND
 
 
 def etcd_bytes(cluster: SimulatedCluster) -> float:

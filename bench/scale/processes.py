@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -77,7 +77,7 @@ class Process:
         fields = (folder / "stat").read_text().rpartition(")")[2].split()
         sizes = _sizes((folder / "smaps_rollup").read_text()) | _sizes((folder / "status").read_text())
         return Usage(
-            cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND,
+            cpu_seconds=(int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND,
             resident_mib=sizes["Rss"] / 1024,
             proportional_mib=sizes["Pss"] / 1024,
             peak_mib=sizes["VmHWM"] / 1024,

@@ -20,7 +20,7 @@ from bench.scale.measurement import Measured, Plan, measure
 from bench.scale.processes import ProcessError
 from bench.scale.programs import find_programs
 from bench.scale.simulated_cluster import SimulatedCluster
-from bench.scale.summary import document, format_requests, format_slopes, results_of, slopes_of
+from bench.scale.summary import document, format_growth, format_requests, format_slopes, results_of, slopes_of
 from cluster.errors import ClusterError
 
 OUT = ROOT / "bench" / "out"
@@ -80,7 +80,13 @@ async def _run(plan: Plan, *, keep: bool) -> Measured:
 def _report(measured: Measured) -> int:
     results, lines = results_of(measured), slopes_of(measured)
     at_work = [format_requests(measured.at_work, "at work")] if measured.at_work else []
-    parts = [format_table(results), format_slopes(lines), format_requests(measured.at_rest[-1], "at rest"), *at_work]
+    parts = [
+        format_table(results),
+        format_slopes(lines),
+        format_growth(measured),
+        format_requests(measured.at_rest[-1], "at rest"),
+        *at_work,
+    ]
     text = "\n\n".join(parts) + "\n"
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "scale.md").write_text(text)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from bench.report import Result, quantile
+from bench.scale.audit import by_client
 from bench.scale.measurement import Measured
 from bench.scale.observation import Observation
 from bench.scale.roles import ROLES
@@ -28,13 +30,13 @@ def results_of(measured: Measured) -> list[Result]:
         Result(f"{count}: their CPU at rest", idle.roles_cpu_percent, "%", "lower", *_targets(full, 5, 1)),
         Result(f"{count}: their API requests at rest", idle.of_lambent(), "/s", "lower"),
     ]
-    added, growth = measured.growths[0]
+    added, growth, _ = measured.growths[0]
     first = f"apply of {added:,} Functions until all Ready"
     rows += [
         Result(first, growth.ready_seconds, "s", "lower", *_targets(added == 1000, 60, 20)),
         Result("from its apply to Ready, p50", quantile(list(growth.waits), 0.5), "s", "lower"),
     ]
-    for added, growth in measured.growths[1:]:
+    for added, growth, _ in measured.growths[1:]:
         rows.append(Result(f"apply of {added:,} more until all Ready", growth.ready_seconds, "s", "lower"))
     for restart in measured.controller:
         name = f"controller restarted with {restart.functions:,}"
@@ -107,6 +109,20 @@ def format_requests(observation: Observation, title: str) -> str:
     return "\n".join(rows)
 
 
+def format_growth(measured: Measured) -> str:
+    """What one Function costs until it is Ready: CPU and requests by process, as a Markdown table."""
+    rows = ["| for each Function applied | CPU, ms | requests |", "| --- | --- | --- |"]
+    added, _, cost = measured.growths[-1]
+    requests = by_client(Counter(cost.requests))
+    names = {role: f"lambent-{role}" for role in ROLES}
+    for process, percent in sorted(cost.cpu_percent.items(), key=lambda item: -item[1]):
+        asked = requests.pop(names.get(process, process), 0)
+        rows.append(f"| {process} | {percent * cost.seconds * 10.0 / added:.1f} | {asked / added:.1f} |")
+    rows += [f"| {client} | | {count / added:.1f} |" for client, count in requests.most_common() if count / added >= 0.05]
+    rows.append(f"| everything else on the machine | {cost.elsewhere_percent * cost.seconds * 10.0 / added:.1f} | |")
+    return "\n".join(rows)
+
+
 def _plain(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
@@ -122,6 +138,7 @@ def document(measured: Measured, lines: dict[str, Line]) -> dict[str, Any]:
         "cpuPercent": dict(each.cpu_percent),
         "requestsPerSecond": dict(each.requests_per_second()),
         "etcdMiB": each.etcd_mib,
+        "elsewherePercent": each.elsewhere_percent,
     }
     return {
         "functions": measured.plan.functions,
@@ -132,6 +149,6 @@ def document(measured: Measured, lines: dict[str, Line]) -> dict[str, Any]:
         "atRest": [shown(each) for each in measured.at_rest],
         "atWork": shown(measured.at_work) if measured.at_work else None,
         "growths": [
-            {"functions": count, "applied": growth.applied_seconds, "ready": growth.ready_seconds} for count, growth in measured.growths
+            {"functions": count, "applied": growth.applied_seconds, "ready": growth.ready_seconds} for count, growth, _ in measured.growths
         ],
     }

@@ -2,6 +2,7 @@
 
 from tests.e2e.framework.manifests import function
 from tests.e2e.framework.workspace import Workspace
+from tests.support.waiting import wait_for
 
 CODE = """
 import os
@@ -76,3 +77,18 @@ def test_a_handler_that_ends_its_process_fails_one_invocation_and_not_the_pod(wo
         assert workspace.result("limited") == "well"
 
     assert identity(workspace, "limited") == pod
+
+
+def test_a_limit_of_cpu_is_raised_while_the_function_initialises_and_holds_afterwards(workspace: Workspace) -> None:
+    slow = "import time\ntime.sleep(3)\ndef handler(event, context):\n    return 1\n"
+    workspace.apply(function("boosted", slow, cpu={"limit": "200m"}, scaling={"minScale": 1}))
+
+    def limit() -> str:
+        statuses = [status for pod in workspace.pods("boosted") for status in pod["status"].get("containerStatuses", ())]
+        return str(statuses[0].get("resources", {}).get("limits", {}).get("cpu", "")) if statuses else ""
+
+    wait_for(lambda: limit() == "1", "a pod with a whole CPU to initialise by", 30)
+    workspace.wait_ready("boosted")
+    wait_for(lambda: limit() == "200m", "the pod to have the CPU that it is to keep", 30)
+    assert workspace.result("boosted") == 1
+    assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in workspace.pods("boosted")] == [0]

@@ -152,3 +152,9 @@ spec:
       {{- include "lambent.selector" . | nindent 6 }}
 {{- end }}
 {{- end }}
+
+{{- /* Pools and the boost need the resize of pods in place, which Kubernetes has from 1.33 on. v1.20.0: not known (requirements.yaml). */ -}}
+{{- define "lambent.ifResizable" -}}
+{{- $version := .context.Capabilities.KubeVersion.Version }}
+{{- if or (semverCompare ">=1.33-0" $version) (hasPrefix "v1.20." $version) }}{{ .value | int64 }}{{ else }}0{{ end }}
+{{- end }}

@@ -42,7 +42,7 @@ async def run(settings: ActivatorSettings) -> None:
         metrics = ActivatorMetrics(registry)
         provisioner = KubeProvisioner(client, lookup.maximum)
         reporter = KubeReporter(client, lookup.initialization, lookup.revisions)
-        adopter = KubeAdopter(client, lookup.spec, settings.cpu_request_percent, metrics)
+        adopter = KubeAdopter(client, lookup.spec, settings.cpu_request_percent, settings.init_boost_millis, metrics)
         blueprints = KubeBlueprints(client, lookup.function, settings.region)
         pool = PoolAccess(blueprints, adopter, settings.pool_max_memory_mib * MEBIBYTE) if settings.pool_size else None
         activator = Activator(

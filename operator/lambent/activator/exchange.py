@@ -170,6 +170,9 @@ class Exchange:
         phases = session.phases if hello.pool is None else {}
         self._metrics.initialized(hello.function, outcome.duration_ms / 1000, phases, failed=failure is not None)
         self._reporter.report(hello.function, outcome)
+        calm = failure is None and hello.pool is None and self.admission.pools.leads(hello.function)
+        if calm and self._desk is not None and session.identity is not None:
+            self._desk.calm(session.identity, hello.function)
         self._perform(self.admission.initialized(session.number, failure, self._loop.time()))
 
     def answered(self, session: LinkSession, number: int, flags: int, meta: bytes, payload: bytes) -> None:

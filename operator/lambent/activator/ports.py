@@ -46,6 +46,9 @@ class Adopter(Protocol):
     def adopt(self, pod: Identity, function: FunctionKey, revision: str, pods: int, moved: Callable[[], None], *, pause: bool) -> None:
         """Returns at once; `moved` is called when it is done. `pods`: how many it has. `pause`: another is likely to do it."""
 
+    def calm(self, pod: Identity, function: FunctionKey) -> None:
+        """A pod has initialised: give it the CPU limit it is to keep; returns at once."""
+
     def retire(self, pod: Identity, namespace: str, why: str) -> None:
         """Have a pod ended, once it is idle; returns at once."""
 

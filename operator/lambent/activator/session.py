@@ -74,6 +74,7 @@ class LinkSession(WSListener):
     def __init__(self, number: int, switchboard: Switchboard) -> None:
         self.number = number
         self.hello: Hello | None = None
+        self.identity: Identity | None = None
         self.phases: dict[str, Any] = {}
         """How its start went, as HELLO and INIT told."""
         self.opened = False
@@ -185,7 +186,7 @@ class LinkSession(WSListener):
 
     async def _verify(self, hello: Hello) -> None:
         try:
-            identity = await self._switchboard.verify(hello)
+            identity = self.identity = await self._switchboard.verify(hello)
         except LinkRefusedError as error:
             _log.warning("link of %s/%s refused: %s", hello.function.namespace, hello.function.name, error)
             self.close(str(error))

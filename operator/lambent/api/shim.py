@@ -41,14 +41,22 @@ def _logging(spec: FunctionSpec) -> dict[str, str]:
     return {"format": logging.format, "applicationLevel": logging.application_level, "systemLevel": logging.system_level}
 
 
-def build_resources(spec: FunctionSpec, cpu_request_percent: int) -> dict[str, Any]:
-    """CPU as Lambda gives it for the memory, requested by the installation's share; memory with the shim's share as limit."""
+def build_resources(spec: FunctionSpec, cpu_request_percent: int, *, boost_millis: int = 0) -> dict[str, Any]:
+    """CPU as Lambda gives it for the memory, requested by the installation's share; memory with the shim's share as limit.
+
+    `boost_millis`: what a limit of CPU is raised to while the function initialises.
+    """
     cpu = max(1, cpu_millis_from_memory(spec.memory_bytes) * cpu_request_percent // 100)
     limits = {"memory": format_bytes(spec.memory_bytes + SHIM_MEMORY_BYTES)}
     if spec.cpu_limit_millis is not None:
-        limits["cpu"] = format_cpu(spec.cpu_limit_millis)
+        limits["cpu"] = format_cpu(max(spec.cpu_limit_millis, boost_millis))
         cpu = min(cpu, spec.cpu_limit_millis)
     return {"requests": {"cpu": format_cpu(cpu), "memory": format_bytes(spec.memory_bytes)}, "limits": limits}
+
+
+def is_boosted(spec: FunctionSpec, boost_millis: int) -> bool:
+    """Whether its pods start with a higher limit of CPU than they keep."""
+    return spec.cpu_limit_millis is not None and spec.cpu_limit_millis < boost_millis
 
 
 def format_cpu(millis: int) -> str:

@@ -175,6 +175,7 @@ def build_installation(settings: ControllerSettings) -> Installation:
         runtimes={name: RuntimeImage(*runtime) for name, runtime in settings.runtime_images().items()},
         image_pull_policy=settings.image_pull_policy,
         cpu_request_percent=settings.cpu_request_percent,
+        init_boost_millis=settings.init_boost_millis,
         pools=Pools(
             size=settings.pool_size,
             max_memory_bytes=settings.pool_max_memory_mib * MIB,

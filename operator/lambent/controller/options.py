@@ -47,5 +47,7 @@ class Installation:
     image_pull_policy: str = "IfNotPresent"
     """For functions with their own image."""
     cpu_request_percent: int = 100
+    init_boost_millis: int = 0
+    """What `cpu.limit` is raised to in pods that start; the activator lowers it once they are initialised. 0: never."""
     """Share of Lambda's CPU for the memory that pods request; they may burst beyond it."""
     pools: Pools = field(default_factory=Pools)

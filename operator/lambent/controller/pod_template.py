@@ -35,7 +35,12 @@ def build_pod_template(
     spec = function.spec
     configuration = shim_configuration(function, revision, installation)
     env = [*(variable.to_dict() for variable in spec.env), shim_variable(configuration)]
-    container = build_container(runtime, env, build_resources(spec, installation.cpu_request_percent), _build_mounts(function, code))
+    container = build_container(
+        runtime,
+        env,
+        build_resources(spec, installation.cpu_request_percent, boost_millis=installation.init_boost_millis),
+        _build_mounts(function, code),
+    )
     pod = build_pod(container, _build_volumes(function, code), spec.timeout_seconds)
     pod["automountServiceAccountToken"] = spec.service_account_name is not None
     if spec.service_account_name is not None:

@@ -113,6 +113,14 @@ class ActivatorSettings(ProcessSettings):
         low=128,
         high=10_240,
     )
+    init_boost_millis: int = setting(
+        "LAMBENT_INIT_BOOST_MILLIS",
+        0,
+        "What a function's cpu.limit is raised to while it initialises; 0: never. Needs pods/resize (Kubernetes 1.33).",
+        unit="m",
+        low=0,
+        high=100_000,
+    )
     cpu_request_percent: int = setting(
         "LAMBENT_CPU_REQUEST_PERCENT", 100, "Share of Lambda's CPU for the memory that function pods request.", unit="%", low=1, high=100
     )

@@ -144,3 +144,13 @@ def test_the_ports_that_roles_listen_on_are_those_of_their_containers() -> None:
     ports = {port["name"]: port["containerPort"] for port in container_of(rendered_by_default(), "activator")["ports"]}
 
     assert ports == {"http": settings.http_port, "links": settings.link_port, "health": settings.status_port}
+
+
+@pytest.mark.parametrize(
+    ("version", "size", "boost"), [("1.31.0", "0", "0"), ("1.32.9", "0", "0"), ("1.33.0", "2", "1000"), ("1.34.4-gke.1", "2", "1000")]
+)
+def test_what_needs_pods_to_be_resized_is_off_where_kubernetes_cannot(version: str, size: str, boost: str) -> None:
+    given = {role: environment_of(role, "--kube-version", version) for role in ROLES}
+
+    assert {given[role]["LAMBENT_POOL_SIZE"] for role in ROLES} == {size}
+    assert {given[role]["LAMBENT_INIT_BOOST_MILLIS"] for role in ("controller", "activator")} == {boost}

@@ -64,7 +64,7 @@ class World(FakeKube):
     def run(self, pods: int = 1, *, pause: bool = False, times: int = 1, until: str = "moved") -> None:
         async def scenario() -> None:
             quick = Backoff(first_seconds=0.0, longest_seconds=0.0)
-            adopter = KubeAdopter(self, lambda _key: self.spec, 100, self, quick)  # type: ignore[arg-type]
+            adopter = KubeAdopter(self, lambda _key: self.spec, 100, 1000, self, quick)  # type: ignore[arg-type]
             for _ in range(times):
                 adopter.adopt(Identity("p1", "u1"), KEY, "r1", pods, lambda: self.moved.append("p1"), pause=pause)
             for _ in range(5000):
@@ -207,3 +207,32 @@ def test_the_newest_replica_set_of_a_revision_is_the_one() -> None:
 
     assert adoption.find_replica_set(sets, "r1") is sets[1]
     assert adoption.find_replica_set(sets, "r3") is None
+
+
+def calm(world: World, limit: str | None) -> None:
+    code = {"inline": {"app.py": "x"}}
+    world.spec = parse_function_spec({"runtime": "python3.11", "code": code, **({"cpu": {"limit": limit}} if limit else {})})
+
+    async def scenario() -> None:
+        adopter = KubeAdopter(world, lambda _key: world.spec, 100, 1000, world)  # type: ignore[arg-type]
+        adopter.calm(Identity("p1", "u1"), KEY)
+        await asyncio.gather(*adopter._tasks)
+
+    asyncio.run(scenario())
+
+
+def test_a_limit_of_cpu_holds_once_the_function_is_initialised() -> None:
+    world = World()
+    calm(world, "500m")
+    (container,) = world.objects[f"{POD}/resize"]["spec"]["containers"]
+
+    assert container["resources"]["limits"] == {"memory": "256Mi", "cpu": "500m"}
+    assert world.outcomes == ["calmed"]
+
+
+@pytest.mark.parametrize("limit", [None, "1", "2"])
+def test_a_pod_that_was_not_boosted_is_left_alone(limit: str | None) -> None:
+    world = World()
+    calm(world, limit)
+
+    assert world.writes() == []

@@ -34,7 +34,6 @@ from lambent.activator.admission.trials import Trials
 from lambent.activator.admission.waiting import Waiting
 from lambent.api.reasons import PLATFORM_LINK_LOST, PLATFORM_NOT_READY, PLATFORM_QUEUE_TIMEOUT
 
-
 _PACE_WEIGHT = 0.2
 """Of the last invocation, in the moving average of their durations."""
 

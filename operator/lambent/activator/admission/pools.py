@@ -46,6 +46,10 @@ class Pools:
         """(pool, generic pods) of each pool that has some."""
         return [(key, len(row)) for key, row in self._idle.items()]
 
+    def leads(self, function: FunctionKey) -> bool:
+        """Whether this activator is the one to do what one of them has to for the function; for a moment it may be two, or none."""
+        return len(self.activators) <= 1 or share(function, 1, self.activators, self.name) > 0
+
     def allowance(self, function: FunctionKey, maximum: int, pods: int, held: int) -> int:
         """How many more pods this activator may take for the function; see `share`. `pods` are all it has, the `held` ones too."""
         return max(0, share(function, maximum - (pods - held), self.activators, self.name) - held)

@@ -18,6 +18,7 @@ from lambent.activator.pool import adoption
 from lambent.api import names
 from lambent.api.function import FunctionSpec
 from lambent.api.group import LABEL_FUNCTION
+from lambent.api.shim import is_boosted
 from lambent.kube.backoff import Backoff
 from lambent.kube.client import MERGE, STRATEGIC, Json, KubeClient
 from lambent.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeError, NotFoundError
@@ -44,7 +45,7 @@ class AdoptionMetrics(Protocol):
     """What is counted."""
 
     def adopted(self, outcome: str) -> None:
-        """A pod was `moved`, found `moved_by_another`, `retired`, or its `resize_refused`."""
+        """A pod was `moved`, found `moved_by_another`, `retired`, its `resize_refused`; or `calmed` after its initialisation."""
 
 
 @dataclass(slots=True)
@@ -72,12 +73,14 @@ class KubeAdopter:
         client: KubeClient,
         spec_of: Callable[[FunctionKey], FunctionSpec | None],
         cpu_request_percent: int,
+        init_boost_millis: int,
         metrics: AdoptionMetrics,
         backoff: Backoff | None = None,
     ) -> None:
         self._client = client
         self._spec_of = spec_of
         self._percent = cpu_request_percent
+        self._boost = init_boost_millis
         self._metrics = metrics
         self._backoff = backoff or Backoff(first_seconds=0.05, longest_seconds=5.0)
         self._flights: dict[FunctionKey, _Flight] = {}
@@ -90,6 +93,29 @@ class KubeAdopter:
             self._begin(self._look_after(function, move, pods))
         else:
             self._add(function, move, pods)
+
+    def calm(self, pod: Identity, function: FunctionKey) -> None:
+        """A pod of the Deployment has initialised: its limit of CPU is what the function says from now on. Returns at once."""
+        spec = self._spec_of(function)
+        if spec is not None and is_boosted(spec, self._boost):
+            self._begin(self._calm(pod, function.namespace, spec))
+
+    async def _calm(self, pod: Identity, namespace: str, spec: FunctionSpec) -> None:
+        for failures in range(1, TRIES):
+            try:
+                await self._resize(pod, namespace, spec)
+            except NotFoundError:
+                return
+            except KubeError as error:
+                _log.warning("CPU limit not lowered, trying again: %s", error, extra={"namespace": namespace, "pod": pod.pod})
+                await asyncio.sleep(self._backoff.wait_seconds(failures, random.random()))  # noqa: S311 - jitter
+            else:
+                self._metrics.adopted("calmed")
+                return
+
+    async def _resize(self, pod: Identity, namespace: str, spec: FunctionSpec) -> None:
+        path = object_path("v1", "pods", namespace, pod.pod, "resize")
+        await self._client.patch(path, adoption.build_resize(spec, self._percent), kind=STRATEGIC, field_manager=FIELD_MANAGER)
 
     def retire(self, pod: Identity, namespace: str, why: str) -> None:
         """Have a pod ended; what it runs it finishes. Returns at once."""
@@ -199,10 +225,7 @@ class KubeAdopter:
         self._metrics.adopted("moved")
         problem = ""
         try:
-            resized = adoption.build_resize(spec, self._percent)
-            await self._client.patch(
-                object_path("v1", "pods", function.namespace, move.pod.pod, "resize"), resized, kind=STRATEGIC, field_manager=FIELD_MANAGER
-            )
+            await self._resize(move.pod, function.namespace, spec)
         except NotFoundError:
             return
         except (ForbiddenError, InvalidError) as error:

@@ -122,6 +122,10 @@ class Desk:
         self._remember(identity.uid, function.name, revision)
         self._adopter.adopt(identity, function, revision, pods, moved, pause=not asked)
 
+    def calm(self, pod: Identity, function: FunctionKey) -> None:
+        """A pod that comes from no pool has initialised."""
+        self._adopter.calm(pod, function)
+
     def retire(self, number: int, namespace: str, why: str) -> None:
         """The pod is of no use to anybody."""
         identity = self._pods.get(number)

@@ -17,6 +17,8 @@ _CLONED = -0x8000_0000
 """waitpid(2)'s __WCLONE, as the int that it is in C."""
 _REST_SECONDS = 0.005
 
+# Kept, as a handler's module may replace them (gevent, eventlet).
+_fork, _waitpid, _sleep = os.fork, os.waitpid, time.sleep
 _syscall = ctypes.CDLL(None, use_errno=True).syscall
 _number = _CLONE.get(os.uname().machine)
 
@@ -28,13 +30,13 @@ def leave_copy() -> int | None:
     """
     if _number is None:
         return None
-    # Below glibc, and Python: nothing may run in the child that needs what either does after a fork, until os.fork has done it there.
+    # Below glibc, and Python: nothing may run in the child that needs what either does after a fork, until a proper fork has done it there.
     middle = int(_syscall(_number, 0, 0, 0, 0, 0))
     if middle:
         return middle if middle > 0 else None
-    time.sleep(_REST_SECONDS)  # the invocation that waits goes first
+    _sleep(_REST_SECONDS)  # the invocation that waits goes first
     try:
-        child = os.fork()
+        child = _fork()
     except OSError:
         os._exit(1)
     if child:
@@ -47,6 +49,6 @@ def forget(middle: int | None) -> bool:
     if middle is None:
         return True
     try:
-        return os.waitpid(middle, _CLONED | os.WNOHANG)[0] != 0
+        return _waitpid(middle, _CLONED | os.WNOHANG)[0] != 0
     except ChildProcessError:
         return True  # user code has the kernel collect children (SIGCHLD ignored)

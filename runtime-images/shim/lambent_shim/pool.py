@@ -30,9 +30,8 @@ from lambent_shim.tally import Tally
 
 _LARGEST_CONFIGURE: Final = 65_536
 """What a socket takes at once: FORK is sent past what still waits to be."""
-
-
 _SILENT_SECONDS: Final = 0.05
+"""A process whose channel has closed and of whose end nothing is heard for so long has lost its use."""
 
 
 class Pool:

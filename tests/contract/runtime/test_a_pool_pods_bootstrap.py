@@ -172,6 +172,16 @@ def test_a_template_outlives_the_first_worker(tmp_path: Path) -> None:
         assert json.loads(worker_of(template, bootstrap).invoke(b"0").payload) not in (first.pid, template.pid)
 
 
+def test_a_module_may_replace_what_the_copy_is_made_with(tmp_path: Path) -> None:
+    # As gevent and eventlet do.
+    code = "import os, time\ntime.sleep = os.waitpid = None\ndef handler(event, context):\n    return event\n"
+    environment = write(tmp_path, app=code)
+    with run_generic_bootstrap(tmp_path) as bootstrap:
+        first, template = bootstrap.become(environment)
+        assert [first.invoke(b"[%d]" % number).payload for number in range(3)] == [b"[0]", b"[1]", b"[2]"]
+        assert json.loads(template.expect(frames.READY).meta)["template"]
+
+
 def test_code_that_closes_all_it_finds_costs_the_template_at_most(tmp_path: Path) -> None:
     code = "import os\nos.closerange(3, 800)\ndef handler(event, context):\n    os.closerange(3, 800)\n    return event\n"
     environment = write(tmp_path, app=code)

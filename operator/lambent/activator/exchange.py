@@ -135,7 +135,7 @@ class Exchange:
             raise wire.FrameError("BECAME of a pod that comes from no pool")
         became = parse_became(fields)
         asked = self.admission.asked(session.number)
-        self._metrics.became(hello.pool, "took" if asked and became.ok else "refused" if asked else "told")
+        self._count(session, "took" if asked and became.ok else "refused" if asked else "told")
         if not became.name:
             _log.warning("a generic pod could not become a function: %s", became.error, extra={"pod": hello.pod})
         actions = self.admission.became(session.number, became.name, became.revision, became.slots, self._loop.time())
@@ -146,6 +146,11 @@ class Exchange:
             self._adopt(session, asked=asked)
         self._perform(actions)
 
+    def _count(self, session: LinkSession, outcome: str) -> None:
+        """What came of a generic pod."""
+        if session.hello is not None and session.hello.pool is not None:
+            self._metrics.became(session.hello.pool, outcome)
+
     def _adopt(self, session: LinkSession, *, asked: bool) -> None:
         hello = session.hello
         if hello is not None and self._desk is not None:
@@ -154,6 +159,9 @@ class Exchange:
             self._desk.became(session.number, hello.function, hello.revision, pods, moved, asked=asked)
 
     def _give_back(self, number: int) -> None:
+        session = self._sessions.get(number)
+        if session is not None:
+            self._count(session, "unfit")
         self._perform(self.admission.give_back(number, self._loop.time()))
 
     def initialized(self, session: LinkSession, fields: dict[str, Any]) -> None:
@@ -218,6 +226,8 @@ class Exchange:
         del self._sessions[session.number]
         if self._desk is not None:
             self._desk.closed(session.number)
+        if self.admission.asked(session.number):
+            self._count(session, "lost")
         self._perform(self.admission.close_link(session.number, self._loop.time()))
 
     def set_peers(self, peers: Sequence[str], names: Sequence[str] = ()) -> None:

@@ -68,7 +68,7 @@ class ActivatorMetrics(Collector):
         self.bounces = Counter("lambent_bounces", "Invocations that met a slot just taken and went elsewhere.", registry=registry)
         self.pool_pods = Counter(
             "lambent_pool_pods",
-            "Generic pods that became a function: took by this activator, told of another's, refused because they were something already.",
+            "What came of generic pods: took, told (another activator took it), refused, lost, unfit (the function could not be sent).",
             ("namespace", "runtime", "outcome"),
             registry=registry,
         )

@@ -28,15 +28,18 @@ TEMPLATE = {"lambent.dev/function": "hello", "lambent.dev/role": "function", "la
 def replica_set(replicas: int, revision: str = "r1", made: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
     labels = {**TEMPLATE, "lambent.dev/revision": revision}
     metadata = {"name": f"hello-{revision}", "labels": {**labels, "pod-template-hash": "h1"}, "creationTimestamp": made}
-    return {"metadata": metadata, "spec": {"replicas": replicas, "template": {"metadata": {"labels": labels}}}}
+    metadata["generation"] = 1
+    spec = {"replicas": replicas, "template": {"metadata": {"labels": labels}}}
+    return {"metadata": metadata, "spec": spec, "status": {"observedGeneration": 1}}
 
 
 class World(FakeKube):
-    """The ReplicaSet learns of the scale after `slowness` looks at it."""
+    """The ReplicaSet learns of the scale after `slowness` looks at it, and its controller after as many more."""
 
     def __init__(self, slowness: int = 2) -> None:
         super().__init__()
         self.slowness = slowness
+        self.looks = 0
         self.sets = [replica_set(0)]
         self.spec: FunctionSpec | None = SPEC
         self.outcomes: list[str] = []
@@ -48,10 +51,13 @@ class World(FakeKube):
 
     async def list(self, path: str, *, label_selector: str = "") -> Any:
         self.calls.append(("LIST", path, label_selector))
-        self.slowness -= 1
-        if self.slowness <= 0:
-            for each in self.sets:
+        self.looks += 1
+        for each in self.sets:
+            if self.looks >= self.slowness and each["spec"]["replicas"] != self.objects[SCALE]["spec"]["replicas"]:
                 each["spec"]["replicas"] = self.objects[SCALE]["spec"]["replicas"]
+                each["metadata"]["generation"] += 1
+            if self.looks >= 2 * self.slowness:
+                each["status"]["observedGeneration"] = each["metadata"]["generation"]
         return {"items": self.sets}
 
     async def delete(self, path: str, *, uid: str = "") -> None:
@@ -86,13 +92,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adopter_module, "SCALE_SECONDS", (0.0,) * 5)
 
 
-def test_the_scale_comes_first_and_the_pod_only_once_the_replica_set_wants_it() -> None:
+def test_the_scale_comes_first_and_the_pod_only_once_the_replica_sets_controller_has_acted_on_it() -> None:
     world = World()
     world.run()
 
     assert world.writes() == [("PATCH", "scale"), ("PATCH", "p1"), ("PATCH", "resize")]
     claimed_at = world.calls.index(next(call for call in world.calls if call[:2] == ("PATCH", POD)))
-    assert sum(call[0] == "LIST" for call in world.calls[:claimed_at]) == 2
+    assert sum(call[0] == "LIST" for call in world.calls[:claimed_at]) == 4
     assert (world.moved, world.outcomes) == (["p1"], ["moved"])
 
 

@@ -196,7 +196,7 @@ class KubeAdopter:
             await asyncio.gather(*(move_one(move) for move in group))
 
     async def _prepare(self, function: FunctionKey, revision: str, pods: int, spec: FunctionSpec) -> Json:
-        """Raise the scale; the ReplicaSet, once it wants the pods."""
+        """Raise the scale; the ReplicaSet, once its controller has acted on it."""
         deployment = names.deployment(function.name)
         try:
             scale = await raise_scale(
@@ -210,7 +210,7 @@ class KubeAdopter:
             replica_set = adoption.find_replica_set(list(page.get("items") or ()), revision)
             if replica_set is None and pause >= SCALE_SECONDS[-1]:
                 raise _NobodysError(f"revision {revision} has no ReplicaSet any more")
-            if replica_set is not None and adoption.wants_pod(replica_set, min(pods, scale.replicas)):
+            if replica_set is not None and adoption.wants_pods(replica_set, min(pods, scale.replicas)):
                 return dict(replica_set)
             await asyncio.sleep(pause)
         raise TimeoutError(f"the ReplicaSet of {deployment} does not want {pods} pods though its scale is {scale.replicas}")

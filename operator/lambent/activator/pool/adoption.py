@@ -1,7 +1,7 @@
 """How a pod that has become a function is handed to its Deployment: the patches, and what to make of their outcome. Pure.
 
-A ReplicaSet that wants no pod deletes one that it adopts, so the scale comes first, and the pod only once the ReplicaSet wants it. It
-makes one of its own in between, which goes unstarted as soon as it has adopted this one: of two it keeps the one that runs.
+A ReplicaSet that wants no pod deletes one that it adopts, so the scale comes first, and the pod only once the ReplicaSet's controller has
+acted on it. It makes a pod of its own then, which goes unstarted as soon as it has adopted this one: of two it keeps the one that runs.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ def find_replica_set(items: list[Any], revision: str) -> Json | None:
     return max(found, key=lambda item: str(item["metadata"].get("creationTimestamp") or ""), default=None)
 
 
-def wants_pod(replica_set: Json, pods: int) -> bool:
-    """Whether it wants that many pods by now."""
-    return int((replica_set.get("spec") or {}).get("replicas") or 0) >= pods
+def wants_pods(replica_set: Json, pods: int) -> bool:
+    """Whether it wants that many pods, and its controller has acted on that: it may see a new pod before its own new scale."""
+    wanted = int((replica_set.get("spec") or {}).get("replicas") or 0)
+    observed = int((replica_set.get("status") or {}).get("observedGeneration") or 0)
+    return wanted >= pods and observed >= int(replica_set["metadata"].get("generation") or 0)
 
 
 def build_claim(replica_set: Json, uid: str) -> dict[str, Any]:

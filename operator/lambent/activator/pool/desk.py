@@ -45,6 +45,8 @@ class Desk:
         self._pods: dict[int, Identity] = {}
         self._past: OrderedDict[str, tuple[str, str]] = OrderedDict()
         """(function, revision) that a pod was seen to become, or was asked to, by its uid."""
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        """Pods that were ended because of what they said, by uid."""
         self._fetching: set[asyncio.Task[None]] = set()
 
     async def admit(self, hello: Hello, identity: Identity, verify: Callable[[Hello], Awaitable[Identity]]) -> Identity:
@@ -66,7 +68,12 @@ class Desk:
         elif not identity.moved and past != (hello.function.name, hello.revision):
             why = why or f"nobody has seen it become {hello.function.name}"
         if why:
-            self._adopter.retire(identity, hello.function.namespace, why)
+            if identity.uid not in self._ended:
+                # Once: on its way out it may go on to ask.
+                self._ended[identity.uid] = None
+                self._adopter.retire(identity, hello.function.namespace, why)
+                if len(self._ended) > REMEMBERED:
+                    self._ended.popitem(last=False)
             raise LinkRefusedError(why)
         return identity
 

@@ -30,3 +30,16 @@ def test_parts_are_never_negative_and_add_up_to_the_wait(
 
     assert all(value >= 0 for value in parts.values())
     assert sum(parts.values()) == pytest.approx(wait * 1000, abs=1e-6)
+
+
+@pytest.mark.parametrize("asked_at", [100.0, 100.004])
+def test_a_pod_from_the_pool_tells_when_it_knew_what_to_become_and_was_ready(asked_at: float) -> None:
+    parts = start_parts(asked_at, 0.02, None, {"startedAt": 10_000.0, "helloMs": 100.0, "becomeMs": 90_001.0, "initMs": 90_009.0})
+
+    assert list(parts) == ["become", "import", "send"]
+    assert sum(parts.values()) == pytest.approx(20)
+    assert parts["import"] == pytest.approx(8 if asked_at == 100.0 else 5)
+
+
+def test_a_pod_that_had_become_the_function_long_before_tells_nothing_of_this_start() -> None:
+    assert start_parts(100.0, 0.02, None, {"startedAt": 10_000.0, "becomeMs": 80_000.0, "initMs": 80_009.0}) == {}

@@ -60,12 +60,14 @@ _CHANGES: Final[dict[str, type[Added[Any] | Modified[Any] | Deleted[Any]]]] = {"
 class WatchSettings:
     """How a watch behaves; times in seconds."""
 
-    page_size: int = 250
+    page_size: int = 100
     """Objects per page of the list: bounds the memory that a large cluster's list takes at once."""
     longest_seconds: int = 300
     """The server ends a watch after half to all of this; it goes on where it was."""
     idle_seconds: float = 90.0
     """Nothing in this time, not even a bookmark (one a minute), means that the connection is dead."""
+    changes_only: bool = False
+    """What there is already is not told: the list is empty, and takes one small request however large the collection is."""
     backoff: Backoff = field(default_factory=lambda: Backoff(longest_seconds=2.0))
     """Between tries while the server does not answer: whoever watches answers callers by what it saw last, so it may not lag for long."""
 
@@ -142,6 +144,10 @@ class _Watch(Generic[Kept]):
         self.resource_version = ""
 
     async def list_all(self) -> Listed[Kept]:
+        if self.settings.changes_only:
+            page = await self.client.list(self.path, label_selector=self.labels, field_selector=self.fields, limit=1)
+            self.resource_version = str((page.get("metadata") or {}).get("resourceVersion") or "")
+            return Listed(())
         items: list[Kept] = []
         token, version = "", ""
         while True:

@@ -68,6 +68,20 @@ def test_it_lists_page_by_page_and_then_follows_from_there() -> None:
     assert 150 <= int(watched["timeoutSeconds"]) <= 300
 
 
+def test_changes_alone_cost_one_object_of_the_list() -> None:
+    settings = WatchSettings(idle_seconds=5.0, backoff=Backoff(0.001, 0.001), changes_only=True)
+    answers = [
+        page(10, "a", token="more"),
+        lines_of(gone()),
+        page(20, "a", token="more"),
+        lines_of(event("MODIFIED", "a", 21), then="hang"),
+    ]
+    events, server = collect(3, answers, settings)
+    assert events == [Listed(()), Listed(()), Modified("a")]
+    assert [asked.query.get("limit") for asked in server.asked] == ["1", None, "1", None]
+    assert server.asked[3].query["resourceVersion"] == "20"
+
+
 @pytest.mark.parametrize("ending", ["end", "break"])
 def test_it_goes_on_where_it_was_after_the_server_has_ended_it_or_broken_off(ending: str) -> None:
     events, server = collect(

@@ -35,9 +35,8 @@ class ControllerApi:
 
     async def list(self, path: str, *, label_selector: str = "", limit: int = 0, continue_token: str = "") -> Json:
         self._called("LIST", path)
-        key, _, value = label_selector.partition("=")
-        inside = [body for name, body in self.objects.items() if name.rpartition("/")[0] == path]
-        found = [body for body in inside if not key or (body["metadata"].get("labels") or {}).get(key) == value]
+        inside = [body for name, body in self.objects.items() if name.rpartition("/")[0] == path or _everywhere(name) == path]
+        found = [body for body in inside if _selects(label_selector, body["metadata"].get("labels") or {})]
         first = int(continue_token or 0)
         page = found[first : first + limit] if limit else found
         left = {"continue": str(first + limit)} if limit and first + limit < len(found) else {}
@@ -91,3 +90,18 @@ class ControllerApi:
         if path not in self.objects:
             raise NotFoundError(404, "NotFound", "not found", path)
         return self.objects[path]
+
+
+def _everywhere(path: str) -> str:
+    """The path of a collection in all namespaces, from that of an object in one."""
+    root, _, rest = path.partition("/namespaces/")
+    return f"{root}/{rest.split('/')[1]}" if rest else ""
+
+
+def _selects(selector: str, labels: dict[str, str]) -> bool:
+    """`key`, `key=value` or `key in (a,b)`; the empty one selects everything."""
+    key, _, values = selector.partition(" in ")
+    if values:
+        return labels.get(key) in values.strip("()").split(",")
+    key, equals, value = selector.partition("=")
+    return not key or (labels.get(key) == value if equals else key in labels)

@@ -18,11 +18,13 @@ from typing import Final
 from lambent.api.function import Function
 from lambent.api.group import API_VERSION, FUNCTIONS, TRIGGERS
 from lambent.api.quantity import MIB
+from lambent.controller.child_watches import ChildWatches
 from lambent.controller.execution import Executor
 from lambent.controller.options import Installation, Pools, RuntimeImage
 from lambent.controller.pool_index import Pool, PoolIndex, pool_of
 from lambent.controller.pool_reconcile import PoolReconciler
 from lambent.controller.reconcile import FunctionReconciler
+from lambent.controller.survey import Survey
 from lambent.controller.trigger_index import Name, TriggerIndex
 from lambent.controller.trigger_reconcile import TriggerReconciler
 from lambent.controller.work_queue import Key
@@ -45,9 +47,11 @@ POOL: Final = "Pool"
 UNUSED_POOL_SECONDS: Final = 30.0
 """A pool outlives its last Function by this: who deletes a Function often applies it again."""
 RESYNC_SECONDS: Final = 1800.0
-"""Each Function and Trigger is looked at again after this to one and a half times this, should an event have been missed."""
+"""Each Trigger and pool is looked at again after this to one and a half times this, should an event have been missed."""
 DEFINITIONS_SECONDS: Final = 2.0
 """How often definitions that are missing are looked for."""
+SURVEY_SECONDS: Final = 5.0
+"""From the start of the watches until all is looked at that no event told of."""
 LOOK_SECONDS: Final = 0.25
 """How often a leader looks whether it still leads."""
 
@@ -118,18 +122,32 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
         if existed != functions.knows(key.namespace, key.name):
             for name in index.calling((key.namespace, key.name)):
                 requeue_trigger(name)
-        if again is None and functions.knows(key.namespace, key.name):
-            return _resync_seconds()
         return again
 
     workers = Workers(reconcile, settings.workers, metrics)
+    survey = Survey(client, functions, workers.add, workers.is_busy)
+    children = ChildWatches(client, workers.add, survey.ask)
+
+    async def watches_have_begun() -> None:
+        await wait_for_definitions(client)
+        await children.begun.wait()
+        # What users have changed while nobody led is read first, and reading it takes all that one process can do.
+        await asyncio.sleep(SURVEY_SECONDS)
+
+    async def watch_users() -> None:
+        # What ended while nobody watched left no event.
+        survey.ask()
+        await watches.run_watches(workers.add, login)
+
     login = watches.log_in_by_kubeconfig
     if not settings.kubeconfig and settings.kubernetes_host:
         host = f"[{settings.kubernetes_host}]" if ":" in settings.kubernetes_host else settings.kubernetes_host
         login = functools.partial(watches.log_in_by_service_account, f"https://{host}:{settings.kubernetes_port}")
     async with asyncio.TaskGroup() as group:
         group.create_task(workers.run())
-        group.create_task(_watch(client, functools.partial(watches.run_watches, workers.add, login)))
+        group.create_task(_watch(client, watch_users))
+        group.create_task(children.run())
+        group.create_task(survey.run(watches_have_begun))
 
 
 async def _watch(client: KubeClient, run_watches: Callable[[], Awaitable[None]]) -> None:

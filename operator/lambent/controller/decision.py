@@ -1,7 +1,7 @@
 """From a Function and all that belongs to it to the plan that brings it one step further. Pure; `reconcile` carries it out.
 
 A plan that announces a new revision writes status alone: activators know a revision before its first pod links, and what the last
-initialisation of another revision said is forgotten.
+initialisation of another revision said is forgotten. A first revision that starts no pod needs none.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def decide(now: datetime, observed: Observed, installation: Installation) -> Pla
     if foreign is not None:
         return _decide_name_taken(now, observed, foreign)
     revision = revision_of(function.spec, observed.code.sha256 if observed.code else "")
-    if revision != function.status.latest_revision:
+    if revision != function.status.latest_revision and not _starts_nothing(observed):
         return _announce(now, observed, revision)
     serving = function.status.ready_revision
     if observed.deployment is None and serving not in ("", revision):
@@ -67,6 +67,13 @@ def find_problem(observed: Observed, installation: Installation) -> Problem | No
             conditions.REASON_RUNTIME_UNAVAILABLE, f"spec.runtime: {spec.runtime!r} is not installed; this cluster offers {offered}"
         )
     return observed.code_problem
+
+
+def _starts_nothing(observed: Observed) -> bool:
+    """Whether a first revision is ready as it is, on no pod: then it is announced by the status that says so."""
+    scaling = observed.function.spec.scaling
+    first = not observed.function.status.latest_revision and observed.deployment is None
+    return first and scaling.initial_scale == 0 and scaling.min_scale == 0
 
 
 def _announce(now: datetime, observed: Observed, revision: str) -> Plan:

@@ -52,17 +52,20 @@ class Executor:
                 raise ConflictError(error.status, error.reason, "the object is another one by now", error.request) from error
             raise RefusedError(write.kind, error.message) from error
 
-    async def write_status(self, plural: str, body: Json, status: Mapping[str, Any]) -> None:
-        """A merge patch of an object's status. ConflictError where the object has changed since it was read."""
+    async def write_status(self, plural: str, body: Json, status: Mapping[str, Any]) -> Json | None:
+        """A merge patch of an object's status; the object with it, None where it is gone.
+
+        ConflictError where it has changed since it was read.
+        """
         metadata = body["metadata"]
         path = object_path(API_VERSION, plural, metadata["namespace"], metadata["name"], "status")
         patch = {"metadata": {"resourceVersion": metadata["resourceVersion"]}, "status": dict(status)}
         self._count(f"{body['kind']}/status", "patch")
         try:
-            await self._client.patch(path, patch, field_manager=FIELD_MANAGER)
+            return await self._client.patch(path, patch, field_manager=FIELD_MANAGER)
         except NotFoundError:
             # Deleted meanwhile: there is nobody to tell.
-            return
+            return None
 
     async def tell(self, body: Json, notice: Notice) -> None:
         """An Event on the user's object."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lambent.api import conditions
 from lambent.controller.work_queue import Key
 
 
@@ -21,14 +22,25 @@ class FunctionNews:
     _seen: dict[Key, int] = field(default_factory=dict)
 
     def is_news(self, key: Key, event_type: str | None, body: Mapping[str, Any]) -> bool:
-        """`event_type` as kopf has it: None for an object of a list, which is always news, since events may have been missed before it."""
+        """`event_type` as kopf has it: None for an object of a list. Events may have been missed before a list, so what it shows is news
+        unless the object itself says that nothing is to be done; whether that is true is for a survey to find out, in its time."""
         if event_type == "DELETED":
             self._seen.pop(key, None)
             return True
         fingerprint = _fingerprint(body)
         known = self._seen.get(key)
         self._seen[key] = fingerprint
-        return event_type is None or known != fingerprint
+        return not is_settled(body) if event_type is None else known != fingerprint
+
+
+def is_settled(body: Mapping[str, Any]) -> bool:
+    """Whether a Function's status says that its manifest, as it is now, was carried out to its end."""
+    metadata, status = body.get("metadata") or {}, body.get("status") or {}
+    generation = metadata.get("generation")
+    if not generation or metadata.get("deletionTimestamp") or status.get("observedGeneration") != generation:
+        return False
+    ready = [item for item in status.get("conditions") or () if item.get("type") == conditions.READY]
+    return any(item.get("status") == conditions.TRUE and item.get("observedGeneration") == generation for item in ready)
 
 
 def _fingerprint(body: Mapping[str, Any]) -> int:

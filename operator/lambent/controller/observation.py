@@ -1,9 +1,9 @@
-"""Reads a Function and all that belongs to it from the API server."""
+"""A Function and all that belongs to it: read from the API server one by one, or made of what lists have shown."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,59 +37,93 @@ async def read_function(client: KubeClient, namespace: str, name: str) -> Json |
     return await _read(client, object_path(API_VERSION, FUNCTIONS, namespace, name))
 
 
+@dataclass(frozen=True, slots=True)
+class Children:
+    """What belongs to a Function, as the API server has it."""
+
+    deployment: Json | None = None
+    service: Json | None = None
+    network_policy: Json | None = None
+    pods: Sequence[Json] = ()
+    code_maps: Sequence[Json] = ()
+    replica_sets: Sequence[Json] = ()
+
+
 async def observe(client: KubeClient, function: Function, body: Json, accepted: Mapping[str, Accepted]) -> Observed:
     """Everything that a decision looks at, read at once."""
+    children, source = await asyncio.gather(_read_children(client, function), _read_code(client, function))
+    return build_observed(function, body, children, accepted, source)
+
+
+async def _read_children(client: KubeClient, function: Function) -> Children:
     namespace = function.namespace
-    (deployment, service, policy), (pods, maps), source = await asyncio.gather(
-        asyncio.gather(
-            _child(client, "Deployment", namespace, names.deployment(function.name)),
-            _child(client, "Service", namespace, names.service(function.name)),
-            _child(client, "NetworkPolicy", namespace, names.network_policy(function.name)),
-        ),
-        asyncio.gather(*(_children(client, kind, function) for kind in ("Pod", "ConfigMap"))),
-        _read_code(client, function),
+    named = asyncio.gather(
+        _child(client, "Deployment", namespace, names.deployment(function.name)),
+        _child(client, "Service", namespace, names.service(function.name)),
+        _child(client, "NetworkPolicy", namespace, names.network_policy(function.name)),
     )
-    code_maps = tuple(view_code(item) for item in maps)
+    if not function.status.latest_revision:
+        # It is not announced yet, so it has no pod and no code of its own. Should one of an earlier Function of that name be there still,
+        # the write that meets it says so.
+        deployment, service, policy = await named
+        return Children(deployment, service, policy)
+    (deployment, service, policy), pods, maps = await asyncio.gather(
+        named, _children(client, "Pod", function), _children(client, "ConfigMap", function)
+    )
     # Only code that may be left over makes it matter who still uses it.
-    sets = await _children(client, "ReplicaSet", function) if len(code_maps) > 1 else []
+    sets = await _children(client, "ReplicaSet", function) if len(maps) > 1 else []
+    return Children(deployment, service, policy, pods, maps, sets)
+
+
+def build_observed(
+    function: Function, body: Json, children: Children, accepted: Mapping[str, Accepted], source: Source | None = None
+) -> Observed:
+    """The same from what was read already; without `source`, of a Function whose code is in itself."""
+    found = source if source is not None else _inline_code(function)
     return Observed(
         function=function,
         stored_status=body.get("status") or {},
-        code=source.files,
-        code_problem=source.problem,
-        deployment=view_deployment(deployment) if deployment is not None else None,
-        service=view_object(service) if service is not None else None,
-        network_policy=view_object(policy) if policy is not None else None,
-        code_maps=code_maps,
-        replica_sets=tuple(view for item in sets if (view := view_replica_set(item)) is not None),
-        pods=tuple(view_pod(item) for item in pods),
+        code=found.files,
+        code_problem=found.problem,
+        deployment=view_deployment(children.deployment) if children.deployment is not None else None,
+        service=view_object(children.service) if children.service is not None else None,
+        network_policy=view_object(children.network_policy) if children.network_policy is not None else None,
+        code_maps=tuple(view_code(item) for item in children.code_maps),
+        replica_sets=tuple(view for item in children.replica_sets if (view := view_replica_set(item)) is not None),
+        pods=tuple(view_pod(item) for item in children.pods),
         accepted=accepted,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class Source:
     """The code that was found, or why there is none."""
 
     files: CodeFiles | None = None
     problem: Problem | None = None
 
 
-async def _read_code(client: KubeClient, function: Function) -> _Source:
+async def _read_code(client: KubeClient, function: Function) -> Source:
     code = function.spec.code
-    if code is None:
-        return _Source()
+    if code is None or code.inline or code.config_map is None:
+        return _inline_code(function)
     try:
-        if code.inline:
-            return _Source(inline_files(code.inline))
-        if code.config_map is not None:
-            return await _read_config_map(client, function.namespace, code.config_map)
+        return await _read_config_map(client, function.namespace, code.config_map)
     except InvalidSpecError as error:
-        return _Source(problem=Problem(conditions.REASON_INVALID_SPEC, str(error)))
-    return _Source()
+        return Source(problem=Problem(conditions.REASON_INVALID_SPEC, str(error)))
 
 
-async def _read_config_map(client: KubeClient, namespace: str, source: ConfigMapCode) -> _Source:
+def _inline_code(function: Function) -> Source:
+    code = function.spec.code
+    if code is None or not code.inline:
+        return Source()
+    try:
+        return Source(inline_files(code.inline))
+    except InvalidSpecError as error:
+        return Source(problem=Problem(conditions.REASON_INVALID_SPEC, str(error)))
+
+
+async def _read_config_map(client: KubeClient, namespace: str, source: ConfigMapCode) -> Source:
     body = await _child(client, "ConfigMap", namespace, source.name)
     if body is None:
         return _not_found(f"spec.code.configMap.name: there is no ConfigMap {source.name!r} in the namespace {namespace!r}")
@@ -100,11 +134,11 @@ async def _read_config_map(client: KubeClient, namespace: str, source: ConfigMap
         return _not_found(f"spec.code.configMap.items: the ConfigMap {source.name!r} has no key {error.args[0]!r}; its keys are {keys}")
     if not files.files:
         return _not_found(f"spec.code.configMap.name: the ConfigMap {source.name!r} holds no file")
-    return _Source(files)
+    return Source(files)
 
 
-def _not_found(message: str) -> _Source:
-    return _Source(problem=Problem(conditions.REASON_CODE_NOT_FOUND, message))
+def _not_found(message: str) -> Source:
+    return Source(problem=Problem(conditions.REASON_CODE_NOT_FOUND, message))
 
 
 async def _child(client: KubeClient, kind: str, namespace: str, name: str) -> Json | None:

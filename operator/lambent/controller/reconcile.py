@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -13,7 +13,7 @@ from lambent.api.group import FUNCTIONS
 from lambent.controller.decision import decide, decide_invalid
 from lambent.controller.drift import Accepted
 from lambent.controller.execution import Executor, RefusedError
-from lambent.controller.observation import observe, read_function
+from lambent.controller.observation import Children, build_observed, observe, read_function
 from lambent.controller.options import Installation
 from lambent.controller.plan import Observed, Plan
 from lambent.kube.client import Json, KubeClient
@@ -52,6 +52,10 @@ class FunctionReconciler:
         """Whether that Function was there when last looked at."""
         return (namespace, name) in self._accepted
 
+    def known(self) -> Iterable[tuple[str, str]]:
+        """All Functions that were there when last looked at, by (namespace, name)."""
+        return self._accepted.keys()
+
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """One step; the seconds until the next look, None for not before something changes."""
         body = await read_function(self._client, namespace, name)
@@ -69,27 +73,56 @@ class FunctionReconciler:
         except InvalidSpecError as error:
             self._seen(namespace, name, None)
             plan = decide_invalid(self._clock(), int(metadata.get("generation") or 0), body.get("status") or {}, str(error))
-            return await self._carry_out(body, plan)
+            await self._carry_out(body, plan)
+            return plan.requeue_seconds
         self._seen(namespace, name, function)
         observed = await observe(self._client, function, body, accepted)
+        return await self._step(body, observed)
+
+    def review(self, body: Json, children: Children) -> bool:
+        """Whether a Function that lists have shown asks for a reconcile; writes nothing, and knows the Function from now on."""
+        metadata = body["metadata"]
+        namespace, name = metadata["namespace"], metadata["name"]
+        accepted = self._accepted.setdefault((namespace, name), {})
+        try:
+            function = parse_function(body)
+        except InvalidSpecError:
+            return True
+        self._seen(namespace, name, function)
+        code = function.spec.code
+        if (code is not None and code.config_map is not None) or len(children.code_maps) > 1:
+            # What these ask for is in no list.
+            return True
+        return decide(self._clock(), build_observed(function, body, children, accepted), self._installation) != Plan()
+
+    async def _step(self, body: Json, observed: Observed) -> float | None:
+        """Decide and carry out. An announcement, which writes status alone, is followed at once by the step that it announces: what belongs
+        to the Function is as it was read a moment ago, and each write names what it expects to find."""
         plan = decide(self._clock(), observed, self._installation)
         try:
-            return await self._carry_out(body, plan)
+            written = await self._carry_out(body, plan)
+            if written is None or plan.writes or plan.requeue_seconds != 0.0:
+                return plan.requeue_seconds
+            function = parse_function(written)
+            observed = replace(observed, function=function, stored_status=written.get("status") or {})
+            body, plan = written, decide(self._clock(), observed, self._installation)
+            await self._carry_out(body, plan)
         except RefusedError as refused:
             return await self._tell_refusal(body, observed, refused)
+        return plan.requeue_seconds
 
-    async def _carry_out(self, body: Json, plan: Plan) -> float | None:
+    async def _carry_out(self, body: Json, plan: Plan) -> Json | None:
+        """The Function with the status that was written; None where none was."""
         metadata = body["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
         for write in plan.writes:
             accepted = await self._executor.write(namespace, write)
             if accepted is not None:
                 self._accepted.setdefault((namespace, name), {})[write.kind] = accepted
-        if plan.status is not None:
-            await self._executor.write_status(FUNCTIONS, body, plan.status)
+        written = await self._executor.write_status(FUNCTIONS, body, plan.status) if plan.status is not None else None
         for notice in plan.notices:
             await self._executor.tell(body, notice)
-        return plan.requeue_seconds
+        return written
 
     async def _tell_refusal(self, body: Json, observed: Observed, refused: RefusedError) -> float:
         if TERMINATING in refused.message:

@@ -26,12 +26,18 @@ class Workers:
         self._metrics = metrics
         self._queue = WorkQueue()
         self._changed = asyncio.Event()
+        self._at_work = 0
         metrics.watch_queue(lambda: len(self._queue))
 
     def add(self, key: Key, delay: float = 0.0) -> None:
         """Have `key` reconciled in `delay` seconds."""
         self._queue.add(key, self._now(), delay)
         self._changed.set()
+
+    def is_busy(self) -> bool:
+        """Whether something is due now, or being worked on."""
+        due = self._queue.next_due()
+        return self._at_work > 0 or (due is not None and due <= self._now())
 
     async def run(self) -> None:
         """Work without end; cancel it to stop."""
@@ -45,7 +51,11 @@ class Workers:
             if key is None:
                 await self._wait()
                 continue
-            await self._work_on(key)
+            self._at_work += 1
+            try:
+                await self._work_on(key)
+            finally:
+                self._at_work -= 1
             # What became due while this key was worked on may be another worker's.
             self._changed.set()
 

@@ -1,4 +1,4 @@
-"""kopf against an API server of a few lines: what it watches reaches the queue, also after a kind was not there for a while."""
+"""The controller's watches against an API server of a few lines: what happens reaches the queue, also after a kind was not there."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from lambent.controller import app, pool_manifests, watches
+from lambent.controller.child_watches import ChildWatches
 from lambent.controller.work_queue import Key
 from lambent.kube.access import ClusterAccess, NoCredentials
 from lambent.kube.client import KubeClient
@@ -35,8 +36,9 @@ class Server:
 
     def __init__(self) -> None:
         self.missing: set[str] = set()
-        self.selectors: dict[str, str] = {}
+        self.selectors: dict[str, set[str]] = defaultdict(set)
         self.events: dict[str, asyncio.Queue[dict[str, Any]]] = defaultdict(asyncio.Queue)
+        """What watches are sent: by plural, those of pools apart."""
         self.refused = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -51,9 +53,10 @@ class Server:
         if plural in self.missing:
             self.refused.set()
             return web.json_response({"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"}, status=404)
-        self.selectors[plural] = request.query.get("labelSelector", "")
+        selector = request.query.get("labelSelector", "")
+        self.selectors[plural].add(selector)
         if request.query.get("watch"):
-            return await self._stream(request, plural)
+            return await self._stream(request, f"pools' {plural}" if "pool" in selector else plural)
         return web.json_response({"metadata": {"resourceVersion": "1"}, "items": [an_object(plural, f"listed-{plural}")]})
 
     async def _stream(self, request: web.Request, plural: str) -> web.StreamResponse:
@@ -91,6 +94,8 @@ class Seen:
     def __init__(self) -> None:
         self.keys: list[Key] = []
         self.came = asyncio.Event()
+        self.missed = asyncio.Event()
+        """Events of what belongs to Functions may have been missed."""
 
     def add(self, key: Key, _: float) -> None:
         self.keys.append(key)
@@ -114,12 +119,16 @@ async def watched(server: Server, seen: Seen) -> AsyncIterator[None]:
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with KubeClient(ClusterAccess(url, NoCredentials(), None)) as client:
         run = functools.partial(watches.run_watches, seen.add, lambda: kopf.ConnectionInfo(server=url))
-        watching = asyncio.create_task(app._watch(client, run))
+        children = ChildWatches(client, seen.add, seen.missed.set)
+        watching = [asyncio.create_task(app._watch(client, run)), asyncio.create_task(children.run())]
         try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await children.begun.wait()
             yield
         finally:
-            watching.cancel()
-            await asyncio.wait([watching])
+            for task in watching:
+                task.cancel()
+            await asyncio.wait(watching)
             await runner.cleanup()
 
 
@@ -135,11 +144,26 @@ def test_objects_and_what_belongs_to_them_are_told_by_key() -> None:
             for plural in ("deployments", "networkpolicies"):
                 pool = an_object(plural, "pool")
                 pool["metadata"]["labels"] = pool_manifests.build_pool_network_policy("default", f"of-{plural}")["metadata"]["labels"]
-                await server.events[plural].put({"type": "DELETED", "object": pool})
+                await server.events[f"pools' {plural}"].put({"type": "DELETED", "object": pool})
                 await seen.until(Key("Pool", "default", f"of-{plural}"))
-            assert {server.selectors[plural] for plural in ("pods", "services", "configmaps")} == {"lambent.dev/function"}
-            assert {server.selectors[plural] for plural in ("deployments", "networkpolicies")} == {"app.kubernetes.io/managed-by=lambent"}
-            assert server.selectors["functions"] == ""
+            assert {*server.selectors["pods"], *server.selectors["services"], *server.selectors["configmaps"]} == {"lambent.dev/function"}
+            for plural in ("deployments", "networkpolicies"):
+                assert server.selectors[plural] == {"lambent.dev/function", "lambent.dev/role=pool"}
+            assert server.selectors["functions"] == {""}
+            assert not seen.missed.is_set()
+
+    asyncio.run(main())
+
+
+def test_a_gap_in_the_watch_of_what_belongs_to_functions_is_told() -> None:
+    async def main() -> None:
+        server, seen = Server(), Seen()
+        async with watched(server, seen):
+            gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+            await server.events["services"].put({"type": "ERROR", "object": gone})
+            await server.events["services"].put({"type": "END"})
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await seen.missed.wait()
 
     asyncio.run(main())
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 from prometheus_client import CollectorRegistry
 
 from lambent.controller import app, permissions, watches
+from lambent.controller.child_news import RESOURCES
 from lambent.controller.execution import Executor
 from lambent.controller.pool_index import Pool, PoolIndex
 from lambent.controller.pool_reconcile import PoolReconciler
@@ -123,6 +124,8 @@ def permissions_of_watches() -> Permissions:
     for handler in registry._watching.get_all_handlers():
         selector = handler.selector
         found[selector.group or "", selector.any_name or selector.plural or ""] = {"list", "watch"}
+    for resource in RESOURCES:
+        found[resource.group_version.rpartition("/")[0], resource.plural] = {"list", "watch"}
     return found
 
 

@@ -22,6 +22,7 @@ from tests.support.controller_world import INSTALLATION, a_manifest
 
 FUNCTION = "/apis/lambent.dev/v1alpha1/namespaces/default/functions/hello"
 DEPLOYMENT = "/apis/apps/v1/namespaces/default/deployments/hello"
+SERVICE = "/api/v1/namespaces/default/services/hello"
 TRIGGERS = "/apis/lambent.dev/v1alpha1/namespaces/default/triggers"
 
 
@@ -94,6 +95,42 @@ def test_a_function_gets_its_objects_and_then_there_is_rest(bench: Bench) -> Non
     assert bench.registry.get_sample_value("lambent_controller_writes_total", {"kind": "Deployment", "verb": "create"}) == 1
 
 
+def test_a_new_function_is_ready_after_one_reconcile_and_few_requests(bench: Bench) -> None:
+    bench.function(scaling={"initialScale": 0})
+
+    assert bench.step() is None
+
+    assert bench.ready[0] == "True"
+    assert bench.status["latestRevision"] == bench.status["readyRevision"]
+    # The Function, three names that may be taken, four objects, the status, an Event.
+    assert len(bench.api.calls) == 10
+
+
+@pytest.mark.parametrize("scaling", [{}, {"initialScale": 0, "minScale": 1}])
+def test_a_revision_is_announced_before_its_first_pod_can_start(bench: Bench, scaling: dict[str, int]) -> None:
+    bench.function(scaling=scaling)
+
+    bench.step()
+
+    writes = [call for call in bench.api.calls if call[0] in ("POST", "PATCH") and not call[1].endswith("/events")]
+    assert writes[0] == ("PATCH", f"{FUNCTION}/status")
+    assert ("POST", DEPLOYMENT.rpartition("/")[0]) in writes
+
+
+def test_what_is_left_of_an_earlier_function_of_the_name_is_met_by_the_next_look(bench: Bench) -> None:
+    bench.function()
+    bench.step()
+    left = {path: body for path, body in bench.api.objects.items() if "/configmaps/" in path}
+    (path,) = left
+    successor = Bench()
+    successor.api.objects = left
+    successor.function(code={"inline": {"app.py": "another"}})
+
+    successor.settle()
+
+    assert path not in successor.api.objects, "code that nobody uses goes"
+
+
 def test_a_function_that_is_gone_is_forgotten(bench: Bench) -> None:
     bench.function()
     bench.settle()
@@ -141,7 +178,6 @@ def test_a_manifest_that_cannot_be_read_is_told(bench: Bench) -> None:
 
 def test_what_the_api_server_refuses_is_told_and_tried_again(bench: Bench) -> None:
     bench.function()
-    bench.step()
     bench.api.fail["POST", "/deployments"] = InvalidError(422, "Invalid", "spec.template.spec.tolerations[0]: Invalid value")
 
     again = bench.step()
@@ -156,7 +192,6 @@ def test_what_the_api_server_refuses_is_told_and_tried_again(bench: Bench) -> No
 
 def test_a_namespace_that_goes_is_no_fault_of_the_manifest(bench: Bench) -> None:
     bench.function()
-    bench.step()
     words = "unable to create new content in namespace default because it is being terminated"
     bench.api.fail["POST", "/deployments"] = ForbiddenError(403, "Forbidden", words)
 
@@ -167,7 +202,6 @@ def test_a_namespace_that_goes_is_no_fault_of_the_manifest(bench: Bench) -> None
 
 def test_a_refusal_never_says_that_a_revision_serves(bench: Bench) -> None:
     bench.function(scaling={"initialScale": 0})
-    bench.step()
     bench.api.fail["POST", "/deployments"] = ForbiddenError(403, "Forbidden", "exceeded quota: small")
 
     bench.step()
@@ -179,7 +213,11 @@ def test_a_refusal_never_says_that_a_revision_serves(bench: Bench) -> None:
 @pytest.mark.parametrize("method", ["GET", "LIST", "POST", "PATCH"])
 def test_an_api_server_that_is_away_changes_nothing(bench: Bench, method: str) -> None:
     bench.function()
-    bench.step()
+    bench.settle()
+    stored = bench.api.objects[FUNCTION]
+    edited = {**stored, "metadata": {**stored["metadata"], "generation": 2}, "spec": {**stored["spec"], "scaling": {"maxScale": 7}}}
+    bench.api.put(FUNCTION, edited)
+    del bench.api.objects[SERVICE]
     before = bench.status
     bench.api.fail[method, "/default/"] = KubeUnavailableError(0, "NoConnection", "refused")
 

@@ -46,7 +46,33 @@ def test_another_duration_of_an_initialisation_is_no_news_and_another_outcome_is
     assert news.is_news(KEY, "MODIFIED", a_body(initialization={"revision": "a", "outcome": "Succeeded", "durationMs": 2}))
 
 
-def test_what_a_list_shows_is_always_news_and_so_is_an_end() -> None:
+def a_settled_body(**changes: Any) -> dict[str, Any]:
+    ready = {"type": "Ready", "status": "True", "observedGeneration": 1}
+    return a_body(**{"observedGeneration": 1, "conditions": [ready], **changes})
+
+
+def test_a_list_has_no_news_of_a_function_that_was_carried_out() -> None:
+    assert not FunctionNews().is_news(KEY, None, a_settled_body())
+    assert FunctionNews().is_news(KEY, "ADDED", a_settled_body())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        a_settled_body(metadata={"generation": 2}),
+        a_settled_body(metadata={"deletionTimestamp": "now"}),
+        a_settled_body(observedGeneration=0),
+        a_settled_body(conditions=[]),
+        a_settled_body(conditions=[{"type": "Ready", "status": "Unknown", "observedGeneration": 1}]),
+        a_settled_body(conditions=[{"type": "Ready", "status": "True", "observedGeneration": 0}]),
+        a_body(),
+    ],
+)
+def test_a_list_has_news_of_every_other_function(body: dict[str, Any]) -> None:
+    assert FunctionNews().is_news(KEY, None, body)
+
+
+def test_what_a_list_shows_is_news_and_so_is_an_end() -> None:
     news = FunctionNews()
     news.is_news(KEY, "ADDED", a_body())
 

@@ -101,3 +101,29 @@ def test_a_reconcile_may_ask_for_another_look() -> None:
     registry = run(reconcile, A, until=lambda: len(seen) == 3)
 
     assert count(registry, "done") >= 2
+
+
+def test_workers_are_busy_while_something_is_due_or_worked_on() -> None:
+    async def main() -> None:
+        begun, may_end = asyncio.Event(), asyncio.Event()
+
+        async def reconcile(_: Key) -> None:
+            begun.set()
+            await may_end.wait()
+
+        workers = Workers(reconcile, 1, ControllerMetrics(CollectorRegistry()))
+        assert not workers.is_busy()
+        workers.add(B, delay=3600.0)
+        assert not workers.is_busy(), "what is due later waits for nobody"
+        workers.add(A)
+        assert workers.is_busy()
+        running = asyncio.create_task(workers.run())
+        await begun.wait()
+        assert workers.is_busy()
+        may_end.set()
+        while workers.is_busy():  # noqa: ASYNC110 - nobody tells of calm
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait([running])
+
+    asyncio.run(main())

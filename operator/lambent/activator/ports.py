@@ -50,7 +50,7 @@ class Adopter(Protocol):
         """A pod has initialised: give it the CPU limit it is to keep; returns at once."""
 
     def retire(self, pod: Identity, namespace: str, why: str) -> None:
-        """Have a pod ended, once it is idle; returns at once."""
+        """Have a pod ended that runs nothing; returns at once."""
 
 
 class InitializationReporter(Protocol):

@@ -19,6 +19,8 @@ from lambent.telemetry.autoscaler_metrics import AutoscalerMetrics
 logger: Final = logging.getLogger(__name__)
 WRITE_SECONDS: Final = 2.0
 """A decision is not carried out later than that: by then another one is due, perhaps another leader's."""
+GRACE_SECONDS: Final = 10
+"""For a pod whose container was restarted: it runs nothing, and may have missed the signal that would end it."""
 PAUSE_SECONDS: Final = 2.0
 """After a write that failed, before the same one is tried again."""
 
@@ -86,7 +88,7 @@ class PoolApplier:
             return
         path = object_path("v1", "pods", namespace, order.pod)
         if isinstance(order, Remove):
-            await self._client.delete(path, uid=order.uid)
+            await self._client.delete(path, uid=order.uid, grace_period_seconds=GRACE_SECONDS)
             fields = {"pool": str(order.key), "pod": order.pod, "in_a_row": order.failures}
             # The first one may have been a function that ended its container before it was handed over.
             logger.log(logging.WARNING if order.failures > 1 else logging.INFO, "pod of a pool has ended; it is deleted", extra=fields)

@@ -60,7 +60,7 @@ class World(FakeKube):
                 each["status"]["observedGeneration"] = each["metadata"]["generation"]
         return {"items": self.sets}
 
-    async def delete(self, path: str, *, uid: str = "") -> None:
+    async def delete(self, path: str, *, uid: str = "", grace_period_seconds: int | None = None) -> None:
         self._called("DELETE", path, uid)
         del self.objects[path]
 

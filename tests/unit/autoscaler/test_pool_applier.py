@@ -44,7 +44,7 @@ class Kube:
             self.replicas = body["spec"]["replicas"]
         return {"metadata": {"resourceVersion": "8"}, "spec": {"replicas": self.replicas}}
 
-    async def delete(self, path: str, *, uid: str) -> Any:
+    async def delete(self, path: str, *, uid: str, grace_period_seconds: int) -> Any:
         await self._called("DELETE", path, uid)
 
     async def _called(self, method: str, path: str, body: Any) -> None:

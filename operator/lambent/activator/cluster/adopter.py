@@ -35,6 +35,9 @@ OTHERS_SECONDS: Final = 1.5
 """How long the activator that took a pod has before another looks whether it is done."""
 SCALE_SECONDS: Final = (0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 """Between looks whether the ReplicaSet knows of the new scale."""
+IDLE_GRACE_SECONDS: Final = 10
+"""A pod of a pool has a quarter of an hour to end in, for the longest timeout. Where its container has just been restarted, the signal may
+come before its process can take it, and nothing but the end of that time would end it."""
 RESIZE_SECONDS: Final = 3.0
 """How long a node may take to say that it has no room."""
 
@@ -118,8 +121,8 @@ class KubeAdopter:
         await self._client.patch(path, adoption.build_resize(spec, self._percent), kind=STRATEGIC, field_manager=FIELD_MANAGER)
 
     def retire(self, pod: Identity, namespace: str, why: str) -> None:
-        """Have a pod ended; what it runs it finishes. Returns at once."""
-        self._begin(self._retire(pod, namespace, why))
+        """Have a pod ended that runs nothing. Returns at once."""
+        self._begin(self._retire(pod, namespace, why, IDLE_GRACE_SECONDS))
 
     async def close(self) -> None:
         """Give up what is under way; the other activators see to it."""
@@ -165,7 +168,7 @@ class KubeAdopter:
                     await self._move_all(function, moves, pods)
                 except _NobodysError as error:
                     for move in moves:
-                        await self._retire(move.pod, function.namespace, str(error))
+                        await self._retire(move.pod, function.namespace, str(error), None)
                 except (KubeError, TimeoutError) as error:
                     failures += 1
                     if failures in (1, TRIES):
@@ -246,13 +249,14 @@ class KubeAdopter:
 
     async def _refuse_resize(self, pod: Identity, namespace: str, problem: str) -> None:
         self._metrics.adopted("resize_refused")
-        await self._retire(pod, namespace, f"it cannot have the function's memory and CPU: {problem}")
+        await self._retire(pod, namespace, f"it cannot have the function's memory and CPU: {problem}", None)
 
-    async def _retire(self, pod: Identity, namespace: str, why: str) -> None:
+    async def _retire(self, pod: Identity, namespace: str, why: str, grace_seconds: int | None) -> None:
+        """`grace_seconds`: None for the pod's own, in which it finishes what it runs."""
         fields = {"namespace": namespace, "pod": pod.pod}
         for failures in range(1, TRIES):
             try:
-                await self._client.delete(_pod_path(namespace, pod.pod), uid=pod.uid)
+                await self._client.delete(_pod_path(namespace, pod.pod), uid=pod.uid, grace_period_seconds=grace_seconds)
             except (NotFoundError, ConflictError):
                 return
             except KubeError as error:

@@ -156,8 +156,9 @@ class Pod:
             self._shim.drain()
 
     def gone(self) -> None:
-        """SIGKILL."""
-        self._task.cancel()
+        """SIGKILL; but kwok has less patience with a pod that drains than its grace period, which is for the longest invocation."""
+        if not self.deleting:
+            self._task.cancel()
 
     def link_lost(self) -> None:
         self._shim = None

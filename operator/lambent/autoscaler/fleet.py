@@ -56,6 +56,7 @@ class Fleet:
         self._activators: dict[str, _Activator] = {}
         self._decided_at: dict[FunctionKey, float] = {}
         self._spoken_of: set[FunctionKey] = set()
+        self._invoked: set[FunctionKey] = set()
         self._awake: set[FunctionKey] = set()
         """Those that time alone may change: most functions are at zero, and cost nothing there."""
 
@@ -68,6 +69,8 @@ class Fleet:
         for report in push.reports:
             if report.key in listed:
                 self._functions[report.key].report(push.activator, report, push.interval_seconds, now)
+                if report.requests:
+                    self._invoked.add(report.key)
         for key in known.mentioned - listed if known is not None else ():
             if key in self._functions:
                 self._functions[key].idle(push.activator)
@@ -133,7 +136,8 @@ class Fleet:
 
     def last_invocations(self) -> dict[FunctionKey, float]:
         """When each function was last invoked, as far as it was reported; without those that were not."""
-        return {key: function.invoked_at for key, function in self._functions.items() if function.invoked_at is not None}
+        found = {key: self._functions[key].invoked_at for key in self._invoked}
+        return {key: at for key, at in found.items() if at is not None}
 
     def is_at_zero(self, key: FunctionKey) -> bool:
         """Whether a function's scale is zero."""
@@ -172,3 +176,4 @@ class Fleet:
             self._decided_at.pop(key, None)
             self._spoken_of.discard(key)
             self._awake.discard(key)
+            self._invoked.discard(key)

@@ -34,7 +34,7 @@ class InvocationLog:
 
     def keep(self, keys: Iterable[FunctionKey]) -> None:
         """Forget all functions but these."""
-        for key in self._written.keys() - set(keys):
+        for key in self._written.keys() - frozenset(keys):
             del self._written[key]
 
 

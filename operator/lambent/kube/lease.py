@@ -47,6 +47,8 @@ class LeaderElection:
         self._observation: Observation | None = None
         self._renewed_at: float | None = None
         self._told = False
+        self._unread = True
+        """Whether the lease may be another than it was when last read or written."""
         self._leading = asyncio.Event()
 
     @property
@@ -83,7 +85,10 @@ class LeaderElection:
         began = self._clock()
         try:
             async with asyncio.timeout(timeout):
-                self._observation = observe(self._observation, await self._read(), self._clock())
+                if self._unread or not self.is_leader or self._observation is None:
+                    self._observation = observe(self._observation, await self._read(), self._clock())
+                    self._unread = False
+                # Who leads knows the lease by its own last write: should anybody have changed it since, the next one meets that.
                 decision = decide_lease(self._clock(), self._observation, self.identity, self._settings)
                 if not isinstance(decision, Take):
                     self._renewed_at = None
@@ -92,8 +97,11 @@ class LeaderElection:
                 record = await self._write(decision)
         except (ConflictError, NotFoundError):
             # Somebody was faster, or it was deleted under us: look again at once, but not in a busy loop.
+            self._unread = True
             return min(0.1, self._settings.retry_seconds)
         except (KubeError, TimeoutError) as error:
+            # A write without an answer may have had its effect.
+            self._unread = True
             if self.is_leader:
                 logger.warning("lease not renewed", extra={"lease": self._name, "error": str(error) or "timeout"})
             return max(0.0, self._settings.retry_seconds - (self._clock() - began))

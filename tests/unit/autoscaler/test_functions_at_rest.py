@@ -81,6 +81,16 @@ def test_one_that_is_gone_wakes_nobody() -> None:
     assert fleet.decide_all(START + 2) == []
 
 
+def test_only_functions_that_were_invoked_are_told_of() -> None:
+    fleet = fleet_at_rest()
+    assert fleet.last_invocations() == {}
+    say_invocation(fleet)
+    assert fleet.last_invocations() == {KEY: START + 1}
+    fleet.set_function(KEY, None, START + 2)
+    fleet.set_deployment(KEY, None, START + 2)
+    assert fleet.last_invocations() == {}
+
+
 def test_it_has_no_series_before_its_first_pod_and_keeps_them_after_its_last() -> None:
     registry = CollectorRegistry()
     metrics = AutoscalerMetrics(registry)

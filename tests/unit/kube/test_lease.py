@@ -64,6 +64,27 @@ def test_the_first_one_leads_and_the_second_waits() -> None:
     run(test)
 
 
+def test_who_leads_renews_by_one_write_and_reads_after_it_met_another() -> None:
+    async def test() -> None:
+        fake = FakeKube()
+        leader = candidate(fake, "a")
+        leading = asyncio.create_task(leader.run())
+        await leader.wait_until_leader()
+        fake.calls.clear()
+        await asyncio.sleep(5.5)
+        assert [method for method, _, _ in fake.calls] == ["PUT"] * 5
+        # Somebody has labelled the Lease: another version of it, with the same holder.
+        fake.put(PATH, {**fake.objects[PATH], "metadata": {**fake.objects[PATH]["metadata"], "labels": {"a": "b"}}})
+        fake.calls.clear()
+        await asyncio.sleep(1.0)
+        assert [method for method, _, _ in fake.calls] == ["PUT", "GET", "PUT"]
+        assert leader.is_leader
+        leading.cancel()
+        await asyncio.gather(leading, return_exceptions=True)
+
+    run(test)
+
+
 def test_one_that_resigns_is_replaced_within_a_look() -> None:
     async def test() -> None:
         fake = FakeKube()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-
 CLOCK_SECONDS = 0.005
 """How far off the time may be at which an invocation was asked for."""
 

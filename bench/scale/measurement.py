@@ -111,7 +111,8 @@ async def _restart_all(
     measured.activator.append((size, activator))
     measured.autoscaler.append((size, autoscaler))
     say(
-        f"restarts with {size:,}: controller follows a change after {restart.reacted:.1f} s and is at rest after {restart.at_rest:.1f} s; "
+        f"restarts with {size:,}: controller follows a change after {restart.reacted:.1f} s"
+        f" and has looked at all after {restart.surveyed:.1f} s; "
         f"activator ready after {activator:.1f} s; autoscaler leads after {autoscaler:.1f} s"
     )
 

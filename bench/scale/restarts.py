@@ -23,7 +23,7 @@ class ControllerRestart:
     functions: int
     reacted: float
     """Until a change made at its start was followed: Ready for the new generation."""
-    at_rest: float
+    surveyed: float
     """Until it had looked at all there is."""
 
 
@@ -45,9 +45,10 @@ async def restart_controller(
                 raise TimeoutError("the controller has not followed a change for 600 s after its restart")
             await asyncio.sleep(0.05)
         reacted = time.monotonic() - began
+    await role.wait_until(lambda: role.metrics().get("lambent_controller_surveys_total", 0.0) >= 1.0, "has looked at all Functions")
+    surveyed = time.monotonic() - began
     await observer.wait_for_rest()
-    # The rest itself takes two seconds to be seen.
-    return ControllerRestart(functions, reacted, max(reacted, time.monotonic() - began - 2.0))
+    return ControllerRestart(functions, reacted, surveyed)
 
 
 async def restart_activator(role: Role) -> float:

@@ -42,7 +42,7 @@ def results_of(measured: Measured) -> list[Result]:
         name = f"controller restarted with {restart.functions:,}"
         targets = _targets(restart.functions == FULL, 60, 15)
         rows.append(Result(f"{name}, until it follows a change", restart.reacted, "s", "lower", *targets))
-        rows.append(Result(f"{name}, until all is looked at", restart.at_rest, "s", "lower"))
+        rows.append(Result(f"{name}, until all is looked at", restart.surveyed, "s", "lower"))
     if measured.killed is not None:
         rows.append(Result("controller killed, until a new one follows a change", measured.killed.reacted, "s", "lower"))
     rows += [Result(f"activator restarted with {size:,}, until ready", seconds, "s", "lower") for size, seconds in measured.activator]
@@ -82,7 +82,7 @@ def slopes_of(measured: Measured) -> dict[str, Line]:
     lines["controller restarted until it follows a change, ms"] = fit(
         [(each.functions, each.reacted * 1e3) for each in measured.controller]
     )
-    lines["controller restarted until all is looked at, ms"] = fit([(each.functions, each.at_rest * 1e3) for each in measured.controller])
+    lines["controller restarted until all is looked at, ms"] = fit([(each.functions, each.surveyed * 1e3) for each in measured.controller])
     lines["activator restarted, ms"] = fit([(size, seconds * 1e3) for size, seconds in measured.activator])
     lines["autoscaler restarted, ms"] = fit([(size, seconds * 1e3) for size, seconds in measured.autoscaler])
     return lines

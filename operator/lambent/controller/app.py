@@ -125,7 +125,7 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
         return again
 
     workers = Workers(reconcile, settings.workers, metrics)
-    survey = Survey(client, functions, workers.add, workers.is_busy)
+    survey = Survey(client, functions, workers.add, workers.is_busy, metrics.surveys.inc)
     children = ChildWatches(client, workers.add, survey.ask)
 
     async def watches_have_begun() -> None:

@@ -47,7 +47,16 @@ class Reviewer(Protocol):
 class Survey:
     """`add` takes a key that asks for a reconcile; `is_busy` says whether more urgent work waits."""
 
-    def __init__(self, client: KubeClient, reviewer: Reviewer, add: Callable[[Key], None], is_busy: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        reviewer: Reviewer,
+        add: Callable[[Key], None],
+        is_busy: Callable[[], bool],
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`done` is called at the end of each look."""
+        self._done = done
         self._client = client
         self._reviewer = reviewer
         self._add = add
@@ -94,6 +103,7 @@ class Survey:
                 break
         for namespace, name in missing:
             self._add(Key(FUNCTION, namespace, name))
+        self._done()
 
     async def _look_at(self, bodies: list[Json]) -> None:
         found = await self._find_children([_name_of(body) for body in bodies])

@@ -38,6 +38,9 @@ class ControllerMetrics:
             ["kind", "verb"],
             registry=registry,
         )
+        self.surveys = Counter(
+            "lambent_controller_surveys_total", "Looks at all Functions and what belongs to them that came to their end.", registry=registry
+        )
         self.queue_length = Gauge("lambent_controller_queue_length", "Objects that wait for their reconcile.", registry=registry)
         self.leading = Gauge("lambent_controller_leading", "1 while this process is the one that acts.", registry=registry)
 

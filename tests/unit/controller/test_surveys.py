@@ -56,8 +56,11 @@ class Cluster:
         """Names of the Functions that ask for a reconcile."""
         self.api.calls.clear()
         self.added.clear()
-        survey = Survey(cast("KubeClient", self.api), reviewer or self.reconciler(), self.added.append, self.is_busy)
+        done: list[int] = []
+        functions = reviewer or self.reconciler()
+        survey = Survey(cast("KubeClient", self.api), functions, self.added.append, self.is_busy, lambda: done.append(len(self.added)))
         asyncio.run(survey._look_at_all())
+        assert done == [len(self.added)]
         assert {method for method, _ in self.api.calls} == {"LIST"}
         return [key.name for key in self.added]
 

@@ -23,6 +23,10 @@ Add = Callable[[Key, float], None]
 CHANGES: Final = WatchSettings(changes_only=True)
 """What there is already of Functions is for the survey, 50 of them at a time: here it would be five lists of everything at each start."""
 
+LISTED_POOL_SECONDS: Final = 60.0
+"""A pool that a Function uses is looked at when the survey comes to that Function. Before, all Functions of its namespace would have to be
+read to know of any; after this, it is one that may be left over."""
+
 
 class ChildWatches:
     """`begun` is set when every kind is watched; `missed` is called when events may have been missed after that."""
@@ -49,7 +53,7 @@ class ChildWatches:
             if isinstance(event, Listed):
                 # Pools are few, and nobody surveys them.
                 for child in event.items:
-                    self._tell(resource, child)
+                    self._tell(resource, child, LISTED_POOL_SECONDS)
                 self._begin(resource)
             elif isinstance(event, Deleted):
                 news.note_deleted(event.item)
@@ -65,6 +69,6 @@ class ChildWatches:
         if not self._waiting_for:
             self.begun.set()
 
-    def _tell(self, resource: Resource, child: Child) -> None:
+    def _tell(self, resource: Resource, child: Child, delay_seconds: float | None = None) -> None:
         if child.key is not None:
-            self._add(child.key, resource.delay_seconds)
+            self._add(child.key, resource.delay_seconds if delay_seconds is None else delay_seconds)

@@ -208,7 +208,8 @@ class LinkSession(WSListener):
             invocation.sent = True
             self._send(wire.encode_message(wire.INVOKE, flags | wire.LAST, invocation.number, invocation.meta, payload))
             return
-        self._send(wire.encode_message(wire.INVOKE, flags, invocation.number, invocation.meta, payload[: wire.CHUNK_BYTES]))
+        head = wire.encode_message(wire.INVOKE, flags, invocation.number, invocation.meta, b"")
+        self._send_large(head, memoryview(payload)[: wire.CHUNK_BYTES])
         self._bodies.append((invocation, invocation.number, wire.CHUNK_BYTES))
         self._pump_bodies()
 
@@ -270,6 +271,12 @@ class LinkSession(WSListener):
         batch.append(websocket_head(len(frame)))
         batch.append(frame)
 
+    def _send_large(self, head: bytes, chunk: memoryview) -> None:
+        """A frame with a large part of a payload, which is not copied; at once, so that the transport says when it has enough."""
+        self._send_batch()
+        if self._transport is not None and not self._transport.is_close_frame_sent:
+            self._transport.underlying_transport.writelines((websocket_head(len(head) + len(chunk)) + head, chunk))
+
     def _send_batch(self) -> None:
         """Hand over what `_send` has gathered; before anything that picows sends itself, so that the order is kept."""
         batch, self._batch = self._batch, []
@@ -286,9 +293,8 @@ class LinkSession(WSListener):
             end = offset + wire.CHUNK_BYTES
             last = end >= len(invocation.payload)
             invocation.sent = last
-            self._send(wire.encode_part(wire.BODY, wire.LAST if last else 0, number, invocation.payload[offset:end]))
-            # At once, so that the transport says when it has enough.
-            self._send_batch()
+            head = wire.encode_part(wire.BODY, wire.LAST if last else 0, number)
+            self._send_large(head, memoryview(invocation.payload)[offset:end])
             if not last:
                 self._bodies.append((invocation, number, end))
 

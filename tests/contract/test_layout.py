@@ -22,6 +22,8 @@ SHARED = ("api", "kube", "telemetry", "settings")
 DECISIONS = (
     "activator/admission",
     "activator/pool/adoption.py",
+    "activator/initialization.py",
+    "activator/pool/became.py",
     "activator/pool/blueprint.py",
     "activator/routing",
     "activator/events",

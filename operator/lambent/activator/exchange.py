@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from picows import WSUpgradeRequest
 
@@ -30,15 +30,16 @@ from lambent.activator.admission.model import (
     Start,
     Want,
 )
-from lambent.activator.hello import MAX_SLOTS, Hello, Identity, LinkRefusedError
+from lambent.activator.hello import Hello, Identity, LinkRefusedError
+from lambent.activator.initialization import parse_initialization, parse_phases
+from lambent.activator.pool.became import parse_became
 from lambent.activator.pool.desk import Desk
 from lambent.activator.ports import Adopter, Blueprints, InitializationReporter, Provisioner, Verifier
 from lambent.activator.reply import Reply
 from lambent.activator.session import MAX_RESPONSE_BYTES, LinkSession, parse_meta
 from lambent.activator.start_parts import start_parts
 from lambent.api import link as wire
-from lambent.api.reasons import FUNCTION_INIT_ERROR, FUNCTION_RESPONSE_TOO_LARGE, PLATFORM_INTERNAL
-from lambent.api.status import FAILED, SUCCEEDED, Initialization, parse_lines
+from lambent.api.reasons import FUNCTION_INIT_ERROR, FUNCTION_RESPONSE_TOO_LARGE
 from lambent.telemetry.activator_metrics import ActivatorMetrics
 
 LINK_PATH = "/link"
@@ -173,7 +174,7 @@ class Exchange:
         failure = None
         if not outcome.succeeded:
             failure = Failure(FUNCTION_INIT_ERROR, outcome.error_message, outcome.error_type, outcome.stack_trace)
-        session.phases = {**hello.phases, **_phases(fields)}
+        session.phases = {**hello.phases, **parse_phases(fields)}
         # Of a pod that waited in a pool, times since its start say nothing.
         phases = session.phases if hello.pool is None else {}
         self._metrics.initialized(hello.function, outcome.duration_ms / 1000, phases, failed=failure is not None)
@@ -312,43 +313,3 @@ class Exchange:
         # A link that broke in this very moment gives everything back as soon as the loop tells.
         if session is not None:
             session.send_invocation(action.invocation, waiting=action.invocation.wants_more)
-
-
-class Became(NamedTuple):
-    """BECAME, checked for shape."""
-
-    ok: bool
-    name: str
-    revision: str
-    slots: int
-    error: str
-
-
-def parse_became(fields: dict[str, Any]) -> Became:
-    """The fields of BECAME; raises `FrameError` where they are not of its shape."""
-    name, revision, slots = fields.get("function"), fields.get("revision"), fields.get("slots")
-    if not isinstance(name, str) or not isinstance(revision, str) or (name and not (type(slots) is int and 1 <= slots <= MAX_SLOTS)):
-        raise wire.FrameError(f"BECAME names no function: {name!r} at {revision!r} with {slots!r} slots")
-    return Became(fields.get("ok") is True, name, revision, slots if type(slots) is int else 1, str(fields.get("error") or ""))
-
-
-def parse_initialization(revision: str, fields: dict[str, Any]) -> Initialization:
-    """INIT's fields as `status.initialization` has them; raises `FrameError` without `ok`."""
-    ok = fields.get("ok")
-    if not isinstance(ok, bool):
-        raise wire.FrameError(f"ok of INIT must be true or false, not {ok!r}")
-    duration = fields.get("durationMs")
-    return Initialization(
-        revision=revision,
-        outcome=SUCCEEDED if ok else FAILED,
-        duration_ms=float(duration) if isinstance(duration, int | float) else 0.0,
-        error_type="" if ok else str(fields.get("errorType") or PLATFORM_INTERNAL.code),
-        error_message="" if ok else str(fields.get("errorMessage") or ""),
-        stack_trace=() if ok else parse_lines(fields.get("stackTrace")),
-        traceback=() if ok else parse_lines(fields.get("traceback")),
-    )
-
-
-def _phases(fields: dict[str, Any]) -> dict[str, Any]:
-    phases = fields.get("phases")
-    return phases if isinstance(phases, dict) else {}

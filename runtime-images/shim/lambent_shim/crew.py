@@ -20,8 +20,9 @@ from lambent_shim.process import Process
 from lambent_shim.spawn import Ends
 from lambent_shim.staffing import count_missing
 
-_SILENT_SECONDS: Final = 0.05
-"""A process whose channel has closed and that lives on for so long has lost its use."""
+_SILENT_SECONDS: Final = 1.0
+"""A process whose channel has closed and that lives on for so long has lost its use. Sooner would kill one that is on its way out, on a
+node that is busy, and take its exit status from who asks."""
 
 
 class CrewEvents(Protocol):

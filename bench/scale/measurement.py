@@ -34,7 +34,7 @@ class Plan:
     active: int = 100
     nodes: int = 300
     rest: float = 60.0
-    work: float = 180.0
+    work: float = 120.0
 
     @property
     def sizes(self) -> tuple[int, ...]:

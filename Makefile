@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 CLUSTER_RUN := python3 -m cluster
 
-.PHONY: help demo test check lint types fast compiled venv up down images status e2e dev bench lock
+.PHONY: help demo test check lint types fast compiled venv up down images status e2e dev bench scale lock
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -77,6 +77,9 @@ dev: venv ## Serve the functions of FUNCTIONS (default examples/) by local proce
 
 bench: venv up ## Measure, beside other servers; writes bench/out/
 	@$(PYTHON) -m bench
+
+scale: venv up ## Measure with ten thousand functions on simulated nodes (QUICK=1: a first look); writes bench/out/
+	@$(PYTHON) -m bench.scale $(if $(QUICK),--quick)
 
 lock: venv ## Resolve requirements/*.in into hashed lock files
 	@bash requirements/lock

@@ -178,15 +178,17 @@ def test_it_goes_back_to_zero_and_never_to_the_pool(workspace: Workspace) -> Non
 def test_more_than_the_pool_has_are_served_by_both_ways(workspace: Workspace) -> None:
     slow = "import time\ndef handler(event, context):\n    time.sleep(1)\n    return context.function_name\n"
     manifest = function("many", slow)
-    manifest["spec"]["scaling"] |= {"maxScale": 5}
+    # What earlier tests asked for may have let the pool grow.
+    most = len(workspace.api.list("Pod", workspace.namespace, "lambent.dev/role=pool")) + 2
+    manifest["spec"]["scaling"] |= {"maxScale": most}
     deploy_at_zero(workspace, manifest)
 
-    with workspace.load("many", clients=8, warm=8) as load:
+    with workspace.load("many", clients=most + 3, warm=2 * most) as load:
         pass
 
     assert load.failures == [], load.summary()
     origins = [pod["metadata"]["labels"].get("lambent.dev/origin") for pod in workspace.pods("many", ending=False)]
-    assert len(origins) <= 5
+    assert len(origins) <= most
     assert {"pool", None} <= set(origins), origins
 
 

@@ -71,9 +71,11 @@ def test_what_the_pool_does_not_have_starts_by_the_deployment_at_the_same_time()
     world = World(pods=1)
 
     assert world.submit(5)[1] == [Become(1, KEY, "r1")]
-    # In a moment the pod could have served all of them.
+    # In a moment the pod could have served all of them. It is not the Deployment's yet, which is asked for the two others...
     world.now += 0.1
-    assert world.admission.tick(world.now) == [Start(KEY, 3)]
+    assert world.admission.tick(world.now) == [Start(KEY, 2)]
+    # ...and is to have three when it is.
+    assert world.admission.count_pods(KEY) == 3
 
 
 def test_a_function_that_may_not_take_one_leaves_the_pool_alone() -> None:

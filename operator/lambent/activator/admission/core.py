@@ -149,9 +149,9 @@ class Admission:
         return bool(self._links[number].asked_at)
 
     def count_pods(self, key: FunctionKey) -> int:
-        """Pods that serve a function, or will."""
+        """Pods that serve a function, or will, those that are only asked for too."""
         queue = self._queues.get(key)
-        return len(queue.links.serving) if queue is not None else 0
+        return queue.wanted if queue is not None else 0
 
     def moved_over(self, number: int) -> None:
         """Kubernetes knows the pod as its function's; harmless where the link is gone."""

@@ -262,7 +262,8 @@ class FunctionQueue:
             if missing and self._take(missing, rules, now, out) < missing:
                 scale = starts.ask(now, self.waiting, self.links, rules, pace)
                 if scale is not None:
-                    out.append(Start(self.key, scale))
+                    # Those that are about to be the Deployment's are not its to start: their adoption raises the scale by them.
+                    out.append(Start(self.key, scale - sum(link.held for link in self.links.by_number.values())))
 
     def _current_pace(self, now: float) -> float:
         """As of late, but no shorter than every pod has been at work by now without an end: a handler may have become slow."""
@@ -288,6 +289,11 @@ class FunctionQueue:
             out.append(Become(link.number, self.key, rules.revision))
             taken += 1
         return taken
+
+    @property
+    def wanted(self) -> int:
+        """Pods in all that it has or has asked for."""
+        return max(len(self.links.serving), self._starts.requested)
 
     def dismiss(self, link: Link, now: float, out: list[Action], *, unfit: bool) -> None:
         """A pod that was asked to become this function's did not. Nothing was sent to it. `unfit`: nor would others."""

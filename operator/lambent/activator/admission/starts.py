@@ -12,12 +12,13 @@ from lambent.activator.admission.waiting import Waiting
 class Starts:
     """Remembers what was asked for last, so that it is not asked for at every turn."""
 
-    __slots__ = ("_limits", "_needed", "_requested", "_requested_at")
+    __slots__ = ("_limits", "_needed", "_requested_at", "requested")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._needed = 0
-        self._requested = 0
+        self.requested = 0
+        """Pods that were asked for last, in all."""
         self._requested_at = 0.0
 
     def count_missing(self, now: float, waiting: Waiting, links: Links, rules: Rules, pace: float) -> tuple[int, int]:
@@ -49,9 +50,9 @@ class Starts:
         needed = self._count_needed(self._limits.start_seconds, waiting, links, rules, pace)
         goal = min(needed, firm + max(self._limits.starts_at_once, firm))
         overdue = now - self._requested_at >= self._limits.start_retry_seconds
-        if goal <= len(serving) or (goal <= self._requested and not overdue):
+        if goal <= len(serving) or (goal <= self.requested and not overdue):
             return None
-        self._requested = max(goal, self._requested)
+        self.requested = max(goal, self.requested)
         self._requested_at = now
         return goal
 
@@ -65,8 +66,8 @@ class Starts:
 
     def forget(self) -> None:
         """Nobody waits any more."""
-        self._needed = self._requested = 0
+        self._needed = self.requested = 0
 
     def lost(self, left: int) -> None:
         """A pod is gone, and so many are left: what was asked for before it went does not count."""
-        self._requested = min(self._requested, left)
+        self.requested = min(self.requested, left)

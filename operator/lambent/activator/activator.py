@@ -86,6 +86,7 @@ class Activator:
             host,
             port,
             max_frame_size=MAX_FRAME_BYTES,
+            enable_auto_pong=False,
             use_aiofastnet=False,
             backlog=BACKLOG,
             reuse_address=True,

@@ -333,6 +333,7 @@ def test_a_pod_that_ends_between_its_becoming_and_its_answer_costs_nobody_an_ans
     assert 'outcome="took"' in control_plane.metrics("activator")
 
 
+@pytest.mark.timeout(600)  # Kubernetes finds back to its API server within minutes
 def test_from_zero_no_api_server_is_needed(workspace: Workspace, api: KubeApi, control_plane: ControlPlane) -> None:
     deploy_at_zero(workspace, function("alone", NAMED))
     before = nodes_ready_since(api)

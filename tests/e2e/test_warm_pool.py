@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.e2e.framework.control_plane import ControlPlane
-from tests.e2e.framework.kube_api import KubeApi
 from tests.e2e.framework.manifests import function
-from tests.e2e.framework.node import nodes_ready_since, restart_api_server
 from tests.e2e.framework.workspace import Workspace
 from tests.support.http_client import Response
 from tests.support.waiting import wait_for
@@ -331,24 +328,3 @@ def test_a_pod_that_ends_between_its_becoming_and_its_answer_costs_nobody_an_ans
 
     assert (first.json, came_from_pool(first)) == ({"name": "frail"}, False)
     assert 'outcome="took"' in control_plane.metrics("activator")
-
-
-@pytest.mark.timeout(600)  # Kubernetes finds back to its API server within minutes
-def test_from_zero_no_api_server_is_needed(workspace: Workspace, api: KubeApi, control_plane: ControlPlane) -> None:
-    deploy_at_zero(workspace, function("alone", NAMED))
-    before = nodes_ready_since(api)
-
-    with ThreadPoolExecutor(1) as threads:
-        restarting = threads.submit(restart_api_server, api, control_plane)
-        wait_for(lambda: not control_plane.api_server_answers(), "the API server to be away", 60, interval=0.02)
-        first = workspace.invoke("alone")
-        away = not control_plane.api_server_answers()
-        restarting.result()
-
-    assert first.json["name"] == "alone"
-    assert came_from_pool(first)
-    assert away, "the API server was back before the function had answered: nothing was tried"
-    control_plane.wait_whole()
-    if nodes_ready_since(api) == before:
-        wait_moved(workspace, "alone")
-    assert workspace.result("alone")["name"] == "alone"

@@ -131,7 +131,7 @@ class Admission:
         if name:
             self._turn(link, name, revision, slots, now)
         else:
-            link.turn_into(FunctionKey(link.function.namespace, ""), "", 1)
+            link.turn_generic()
             out.append(Retire(number, "it could not become what it was asked to"))
         return self._done(queue, out)
 
@@ -139,7 +139,7 @@ class Admission:
         """BECOME could not be sent, for a reason that lies in the function: the pod goes back, and the function starts without."""
         link, queue, out = self._find(number)
         queue.dismiss(link, now, out, unfit=True)
-        link.turn_into(FunctionKey(link.function.namespace, ""), "", 1)
+        link.turn_generic()
         if not link.draining:
             self.pools.add(link)
         return self._done(queue, out)

@@ -255,15 +255,17 @@ class FunctionQueue:
 
     def plan_start(self, now: float, out: list[Action]) -> None:
         """Ask for the pods that are missing: generic ones, and where there are not enough of them, the Deployment's."""
-        if self.rules is not None and self.waiting.line:
-            starts, rules, pace = self._starts, self.rules, self._current_pace(now)
-            missing, fresh = starts.count_missing(now, self.waiting, self.links, rules, pace)
-            self.meter.starts += fresh
-            if missing and self._take(missing, rules, now, out) < missing:
-                scale = starts.ask(now, self.waiting, self.links, rules, pace)
-                if scale is not None:
-                    # Those that are about to be the Deployment's are not its to start: their adoption raises the scale by them.
-                    out.append(Start(self.key, scale - sum(link.held for link in self.links.by_number.values())))
+        starts, rules = self._starts, self.rules
+        if rules is None or starts.is_early(now, self.waiting, self.links):
+            return
+        pace = self._current_pace(now)
+        missing, fresh = starts.count_missing(self.waiting, self.links, rules, pace)
+        self.meter.starts += fresh
+        if missing and self._take(missing, rules, now, out) < missing:
+            scale = starts.ask(now, self.waiting, self.links, rules, pace)
+            if scale is not None:
+                # Those that are about to be the Deployment's are not its to start: their adoption raises the scale by them.
+                out.append(Start(self.key, scale - self.links.held))
 
     def _current_pace(self, now: float) -> float:
         """As of late, but no shorter than every pod has been at work by now without an end: a handler may have become slow."""
@@ -275,8 +277,7 @@ class FunctionQueue:
         if not rules.pool or now < self._unfit_until:
             return 0
         links = self.links
-        held = sum(link.held for link in links.by_number.values())
-        allowed = self._pools.allowance(self.key, rules.max_scale, len(links.serving), held)
+        allowed = self._pools.allowance(self.key, rules.max_scale, len(links.serving), links.held)
         taken = 0
         while taken < min(missing, allowed):
             link = self._pools.take(PoolKey(self.key.namespace, rules.pool))

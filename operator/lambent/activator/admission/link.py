@@ -73,6 +73,10 @@ class Link:
         self.failure = None
         self.wanting = False
 
+    def turn_generic(self) -> None:
+        """It is no function's after all."""
+        self.turn_into(FunctionKey(self.function.namespace, ""), "", 1)
+
     @property
     def serving(self) -> bool:
         """Whether it belongs to a revision that serves and is not going away."""

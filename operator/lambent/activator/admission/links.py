@@ -62,6 +62,11 @@ class Links:
         return [link for link in self.by_number.values() if link.serving]
 
     @property
+    def held(self) -> int:
+        """Pods from the pool that Kubernetes does not know as the function's yet."""
+        return sum(link.held for link in self.by_number.values())
+
+    @property
     def untold(self) -> list[Link]:
         """Links whose shim does not know yet that somebody waits here, and would have no reason to say when a slot frees."""
         return [

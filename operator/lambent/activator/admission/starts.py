@@ -21,17 +21,18 @@ class Starts:
         """Pods that were asked for last, in all."""
         self._requested_at = 0.0
 
-    def count_missing(self, now: float, waiting: Waiting, links: Links, rules: Rules, pace: float) -> tuple[int, int]:
+    def is_early(self, now: float, waiting: Waiting, links: Links) -> bool:
+        """Whether nobody waits, or pods are ready and nobody has waited for long. Asked at each arrival: looks at nothing else."""
+        line = waiting.line
+        return not line or (links.ready > 0 and now - line[0].enqueued_at < self._limits.start_patience_seconds)
+
+    def count_missing(self, waiting: Waiting, links: Links, rules: Rules, pace: float) -> tuple[int, int]:
         """(pods that those who wait need on top of those there are, how many of them nobody has needed before).
 
         For pods that are there within `start_patience_seconds`: generic ones. `pace`: seconds that an invocation takes; 0 if not known.
         """
-        line = waiting.line
-        patience = self._limits.start_patience_seconds
-        if not line or (links.ready and now - line[0].enqueued_at < patience):
-            return 0, 0
         pods = len(links.serving)
-        needed = self._count_needed(patience, waiting, links, rules, pace)
+        needed = self._count_needed(self._limits.start_patience_seconds, waiting, links, rules, pace)
         fresh = max(0, needed - max(pods, self._needed))
         self._needed = max(needed, self._needed)
         return max(0, needed - pods), fresh

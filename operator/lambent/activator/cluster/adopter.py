@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -104,17 +104,30 @@ class KubeAdopter:
             self._begin(self._calm(pod, function.namespace, spec))
 
     async def _calm(self, pod: Identity, namespace: str, spec: FunctionSpec) -> None:
+        if await self._insist(
+            lambda: self._resize(pod, namespace, spec), "CPU limit not lowered", {"namespace": namespace, "pod": pod.pod}
+        ):
+            self._metrics.adopted("calmed")
+
+    async def _insist(
+        self,
+        write: Callable[[], Awaitable[object]],
+        failed: str,
+        fields: dict[str, str],
+        gone: tuple[type[KubeError], ...] = (NotFoundError,),
+    ) -> bool:
+        """Write until it is done; False where the pod is `gone`, or after TRIES."""
         for failures in range(1, TRIES):
             try:
-                await self._resize(pod, namespace, spec)
-            except NotFoundError:
-                return
+                await write()
+            except gone:
+                return False
             except KubeError as error:
-                _log.warning("CPU limit not lowered, trying again: %s", error, extra={"namespace": namespace, "pod": pod.pod})
+                _log.warning("%s, trying again: %s", failed, error, extra=fields)
                 await asyncio.sleep(self._backoff.wait_seconds(failures, random.random()))  # noqa: S311 - jitter
             else:
-                self._metrics.adopted("calmed")
-                return
+                return True
+        return False
 
     async def _resize(self, pod: Identity, namespace: str, spec: FunctionSpec) -> None:
         path = object_path("v1", "pods", namespace, pod.pod, "resize")
@@ -254,18 +267,15 @@ class KubeAdopter:
     async def _retire(self, pod: Identity, namespace: str, why: str, grace_seconds: int | None) -> None:
         """`grace_seconds`: None for the pod's own, in which it finishes what it runs."""
         fields = {"namespace": namespace, "pod": pod.pod}
-        for failures in range(1, TRIES):
-            try:
-                await self._client.delete(_pod_path(namespace, pod.pod), uid=pod.uid, grace_period_seconds=grace_seconds)
-            except (NotFoundError, ConflictError):
-                return
-            except KubeError as error:
-                _log.warning("pod not ended, trying again: %s", error, extra=fields)
-                await asyncio.sleep(self._backoff.wait_seconds(failures, random.random()))  # noqa: S311 - jitter
-            else:
-                self._metrics.adopted("retired")
-                _log.info("pod of a pool ended: %s", why, extra=fields)
-                return
+        path = _pod_path(namespace, pod.pod)
+
+        async def end() -> None:
+            await self._client.delete(path, uid=pod.uid, grace_period_seconds=grace_seconds)
+
+        # A conflict: the name is another pod's by now.
+        if await self._insist(end, "pod not ended", fields, gone=(NotFoundError, ConflictError)):
+            self._metrics.adopted("retired")
+            _log.info("pod of a pool ended: %s", why, extra=fields)
 
 
 def _pod_path(namespace: str, name: str) -> str:

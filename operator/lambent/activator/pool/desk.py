@@ -88,10 +88,6 @@ class Desk:
         if identity is not None:
             self._open.pop(identity.uid, None)
 
-    def pod_of(self, number: int) -> Identity | None:
-        """The pod behind a link, where it comes from a pool."""
-        return self._pods.get(number)
-
     def send(self, line: Line, order: Become) -> None:
         """Send BECOME, now or once its parts have been read."""
         try:

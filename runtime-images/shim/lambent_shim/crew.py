@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from typing import Final, Protocol
 from lambent_shim import descendants, failures, frames
 from lambent_shim.lineage import FORK_RETRY_SECONDS, Lineage
 from lambent_shim.lines import NumberedLines
-from lambent_shim.process import Process
+from lambent_shim.process import Process, reap_children
 from lambent_shim.spawn import Ends
 from lambent_shim.staffing import count_missing
 
@@ -247,13 +246,7 @@ class Crew:
 
     def reap(self) -> None:
         """Collect every child that has ended, orphans too (SIGCHLD)."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
+        for pid, status in reap_children():
             process = next((known for known in self._processes if known.pid == pid), None)
             if process is not None:
                 self._bury(process, status)
@@ -295,8 +288,4 @@ class Crew:
         self._closing = True
         self.lineage.close()
         for process in list(self._processes):
-            if process.pid:
-                try:
-                    os.killpg(process.pid, number)
-                except ProcessLookupError:
-                    continue
+            process.send_signal(number)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from time import time
@@ -24,7 +23,7 @@ from lambent_shim.function import Function, build_log
 from lambent_shim.links import Links
 from lambent_shim.logstream import LogStream
 from lambent_shim.podlog import PodLog
-from lambent_shim.process import Process
+from lambent_shim.process import Process, reap_children
 from lambent_shim.spawn import Ends, order_fork, send_ends, spawn_prepared
 from lambent_shim.tally import Tally
 
@@ -96,13 +95,7 @@ class Pool:
         if self.function is not None:
             self.function.reap()
             return
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
+        for pid, status in reap_children():
             for process in list(self.processes):
                 if process.pid == pid:
                     self._living.remove(process)
@@ -206,8 +199,4 @@ class Pool:
             self.function.terminate(number)
             return
         for process in self._living:
-            if process.pid:
-                try:
-                    os.killpg(process.pid, number)
-                except ProcessLookupError:
-                    continue
+            process.send_signal(number)

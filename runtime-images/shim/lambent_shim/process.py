@@ -7,7 +7,7 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from lambent_shim import frames
@@ -18,6 +18,18 @@ from lambent_shim.spawn import Ends
 _INPUT: Final = memoryview(bytearray(262_144))
 """Read into by every channel in turn: a fresh buffer of this size for each read costs more than the read."""
 _OUTPUT_BYTES: Final = 65_536
+
+
+def reap_children() -> Iterator[tuple[int, int]]:
+    """(pid, wait status) of every child that has ended, orphans too; each is gone once it is told."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        yield pid, status
 
 
 class Process:
@@ -191,9 +203,13 @@ class Process:
     def kill(self, why: str) -> None:
         """SIGKILL to its process group, at once."""
         self.doomed = self.doomed or why
+        self.send_signal(signal.SIGKILL)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """A signal to its process group, where it is known and still there."""
         if self.pid:
             try:
-                os.killpg(self.pid, signal.SIGKILL)
+                os.killpg(self.pid, number)
             except ProcessLookupError:
                 return
 

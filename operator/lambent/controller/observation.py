@@ -58,9 +58,9 @@ async def observe(client: KubeClient, function: Function, body: Json, accepted: 
 async def _read_children(client: KubeClient, function: Function) -> Children:
     namespace = function.namespace
     named = asyncio.gather(
-        _child(client, "Deployment", namespace, names.deployment(function.name)),
-        _child(client, "Service", namespace, names.service(function.name)),
-        _child(client, "NetworkPolicy", namespace, names.network_policy(function.name)),
+        read_child(client, "Deployment", namespace, names.deployment(function.name)),
+        read_child(client, "Service", namespace, names.service(function.name)),
+        read_child(client, "NetworkPolicy", namespace, names.network_policy(function.name)),
     )
     if not function.status.latest_revision:
         # It is not announced yet, so it has no pod and no code of its own. Should one of an earlier Function of that name be there still,
@@ -124,7 +124,7 @@ def _inline_code(function: Function) -> Source:
 
 
 async def _read_config_map(client: KubeClient, namespace: str, source: ConfigMapCode) -> Source:
-    body = await _child(client, "ConfigMap", namespace, source.name)
+    body = await read_child(client, "ConfigMap", namespace, source.name)
     if body is None:
         return _not_found(f"spec.code.configMap.name: there is no ConfigMap {source.name!r} in the namespace {namespace!r}")
     try:
@@ -141,7 +141,8 @@ def _not_found(message: str) -> Source:
     return Source(problem=Problem(conditions.REASON_CODE_NOT_FOUND, message))
 
 
-async def _child(client: KubeClient, kind: str, namespace: str, name: str) -> Json | None:
+async def read_child(client: KubeClient, kind: str, namespace: str, name: str) -> Json | None:
+    """One object of a kind in RESOURCES; None where there is none."""
     version, plural = RESOURCES[kind]
     return await _read(client, object_path(version, plural, namespace, name))
 

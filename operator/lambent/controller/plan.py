@@ -9,7 +9,7 @@ from typing import Any, Final
 from lambent.api.files import CodeFiles
 from lambent.api.function import Function
 from lambent.controller.diagnosis import Problem
-from lambent.controller.drift import Accepted, Manifest
+from lambent.controller.drift import Accepted, Manifest, build_repair, has_drifted
 from lambent.controller.views import CodeView, DeploymentView, ObjectView, PodView
 
 NORMAL: Final = "Normal"
@@ -72,6 +72,15 @@ class Delete:
 
 
 Write = Create | Repair | Delete
+
+
+def ensure(built: Manifest, live: Manifest | None, accepted: Mapping[str, Accepted], *, first: Manifest | None = None) -> list[Write]:
+    """What makes `live` what was built: nothing, the object itself (as `first`, where it begins with more), or a repair."""
+    if live is None:
+        return [Create(built if first is None else first)]
+    if not has_drifted(built, live, accepted.get(built["kind"])):
+        return []
+    return [Repair(built, tuple(build_repair(built, live)))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lambent.api.group import LABEL_ROLE, ROLE_POOL
-from lambent.controller.drift import Accepted, Manifest, build_repair, has_drifted
+from lambent.controller.drift import Accepted, Manifest
 from lambent.controller.labels import LABEL_MANAGED_BY, MANAGED_BY
 from lambent.controller.options import Installation
-from lambent.controller.plan import Create, Delete, Repair, Write
+from lambent.controller.plan import Delete, Write, ensure
 from lambent.controller.pool_index import Pool
 from lambent.controller.pool_manifests import build_pool_deployment, build_pool_network_policy
 
@@ -53,15 +53,11 @@ def decide_pool(observed: ObservedPool, installation: Installation, *, wanted: b
     policy = build_pool_network_policy(namespace, runtime)
     first = {**deployment, "spec": {"replicas": installation.pools.size, **deployment["spec"]}}
     # The policy first: no pod is open for even a moment.
-    return (*_ensure(policy, policy, observed.network_policy, observed), *_ensure(deployment, first, observed.deployment, observed))
+    return (*_ensure(policy, observed.network_policy, observed), *_ensure(deployment, observed.deployment, observed, first))
 
 
-def _ensure(built: Manifest, first: Manifest, live: Manifest | None, observed: ObservedPool) -> tuple[Write, ...]:
-    if live is None:
-        return (Create(first),)
-    if _is_going(live) or not has_drifted(built, live, observed.accepted.get(built["kind"])):
-        return ()
-    return (Repair(built, tuple(build_repair(built, live))),)
+def _ensure(built: Manifest, live: Manifest | None, observed: ObservedPool, first: Manifest | None = None) -> list[Write]:
+    return [] if live is not None and _is_going(live) else ensure(built, live, observed.accepted, first=first)
 
 
 def _remove(observed: ObservedPool) -> tuple[Write, ...]:

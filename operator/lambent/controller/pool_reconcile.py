@@ -12,14 +12,13 @@ from lambent.api.group import API_VERSION, FUNCTIONS
 from lambent.api.names import pool as pool_name
 from lambent.controller.drift import Accepted
 from lambent.controller.execution import Executor, RefusedError
-from lambent.controller.observation import RESOURCES
+from lambent.controller.observation import read_child
 from lambent.controller.options import Installation
 from lambent.controller.pool_decision import ObservedPool, decide_pool, find_foreign
 from lambent.controller.pool_index import Pool, PoolIndex, has_pool, pool_of
 from lambent.controller.reconcile import TERMINATING
 from lambent.kube.client import Json, KubeClient
-from lambent.kube.errors import NotFoundError
-from lambent.kube.paths import collection_path, object_path
+from lambent.kube.paths import collection_path
 
 logger: Final = logging.getLogger(__name__)
 REFUSED_SECONDS: Final = 60.0
@@ -68,15 +67,11 @@ class PoolReconciler:
             logger.warning("no pool", extra={"namespace": pool.namespace, "runtime": pool.runtime, "error": message})
 
     async def _observe(self, pool: Pool) -> ObservedPool:
-        deployment, policy = await asyncio.gather(self._read("Deployment", pool), self._read("NetworkPolicy", pool))
+        name = pool_name(pool.runtime)
+        deployment, policy = await asyncio.gather(
+            *(read_child(self._client, kind, pool.namespace, name) for kind in ("Deployment", "NetworkPolicy"))
+        )
         return ObservedPool(pool, deployment, policy, self._accepted.get(pool, {}))
-
-    async def _read(self, kind: str, pool: Pool) -> Json | None:
-        version, plural = RESOURCES[kind]
-        try:
-            return await self._client.get(object_path(version, plural, pool.namespace, pool_name(pool.runtime)))
-        except NotFoundError:
-            return None
 
     async def _find_user(self, pool: Pool) -> bool:
         """Whether any Function of the namespace may take its pods, asked page by page until one does."""

@@ -10,11 +10,11 @@ from lambent.api import conditions, names
 from lambent.api.function import LATEST
 from lambent.controller.code_files import build_code_config_map
 from lambent.controller.diagnosis import Problem, diagnose_pods, diagnose_refusal, shorten
-from lambent.controller.drift import Manifest, build_repair, has_drifted
+from lambent.controller.drift import Manifest
 from lambent.controller.labels import format_selector, pod_selector
 from lambent.controller.manifests import build_candidate, build_deployment, build_network_policy, build_service, function_url
 from lambent.controller.options import Installation, RuntimeImage
-from lambent.controller.plan import Create, Delete, Observed, Plan, Repair, Write
+from lambent.controller.plan import Create, Delete, Observed, Plan, Write, ensure
 from lambent.controller.rollout import FAILED_CANDIDATE_SECONDS, Rollout, Situation, decide_rollout
 from lambent.controller.status_plan import plan_status
 from lambent.controller.views import ObjectView
@@ -129,8 +129,8 @@ class Step:
     def _ensure_support(self) -> list[Write]:
         observed, function = self.observed, self.observed.function
         writes = [
-            *ensure(build_service(function, self.installation), observed.service, observed),
-            *ensure(build_network_policy(function), observed.network_policy, observed),
+            *_ensure(build_service(function, self.installation), observed.service, observed),
+            *_ensure(build_network_policy(function), observed.network_policy, observed),
         ]
         if observed.code is not None:
             wanted = names.code_config_map(function.name, observed.code.short_digest)
@@ -143,7 +143,7 @@ class Step:
         built = build_deployment(function, self.revision, observed.code, self._runtime(), self.installation)
         if observed.deployment is None:
             return [Create({**built, "spec": {"replicas": self._first_replicas(), **built["spec"]}})]
-        return ensure(built, observed.deployment, observed)
+        return _ensure(built, observed.deployment, observed)
 
     def _candidate_writes(self, rollout: Rollout) -> tuple[list[Write], bool]:
         """Writes, and whether a candidate is there afterwards."""
@@ -188,10 +188,5 @@ class Step:
         }
 
 
-def ensure(built: Manifest, live: ObjectView | None, observed: Observed) -> list[Write]:
-    """What makes `live` what was built: nothing, the object itself, or a repair."""
-    if live is None:
-        return [Create(built)]
-    if not has_drifted(built, live.body, observed.accepted.get(built["kind"])):
-        return []
-    return [Repair(built, tuple(build_repair(built, live.body)))]
+def _ensure(built: Manifest, live: ObjectView | None, observed: Observed) -> list[Write]:
+    return ensure(built, live.body if live is not None else None, observed.accepted)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +10,7 @@ from typing import Any
 
 from lambent.api import link as wire
 from tests.support.bootstrap_driver import PYTHON, RUNTIME_DIR
-from tests.support.scripted_activator import SHIM, ScriptedActivator, ScriptedLink, Shim
+from tests.support.scripted_activator import ScriptedActivator, ScriptedLink, Shim, run_shim_process
 
 HELLO = 'def handler(event, context):\n    return {"hello": event.get("name", "world")}\n'
 
@@ -71,21 +68,8 @@ async def run_pool_pod(
         "pod": "pool-1",
         "parentPid": os.getpid(),
     }
-    given = {"PATH": os.environ["PATH"], "LAMBENT_SHIM": json.dumps(configuration | fields)} | dict(environment or {})
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", str(SHIM), env=given, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=1 << 24
-    )
-    shim = Shim(process)
-    try:
+    async with run_shim_process(configuration | fields, environment or {}) as shim:
         yield shim
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            try:
-                await shim.ended()
-            except TimeoutError:
-                process.kill()
-                await shim.ended()
 
 
 @asynccontextmanager

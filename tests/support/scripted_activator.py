@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -207,6 +207,45 @@ class Shim:
 
 
 @asynccontextmanager
+async def run_shim_process(configuration: Mapping[str, Any], environment: Mapping[str, str]) -> AsyncIterator[Shim]:
+    """The real shim with that LAMBENT_SHIM, ended with the block."""
+    given = {"PATH": os.environ["PATH"], "LAMBENT_SHIM": json.dumps(configuration)} | dict(environment)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", str(SHIM), env=given, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=1 << 24
+    )
+    shim = Shim(process)
+    try:
+        yield shim
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await shim.ended()
+            except TimeoutError:
+                process.kill()
+                await shim.ended()
+
+
+async def find_free_port() -> int:
+    """A port of loopback that nobody listens at."""
+    listener = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+    port: int = listener.sockets[0].getsockname()[1]
+    listener.close()
+    await listener.wait_closed()
+    return port
+
+
+async def probe(port: int, path: str) -> tuple[int, str]:
+    """(status, body) of a GET, as the kubelet's."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: pod\r\n\r\n".encode())
+    head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    return int(head.split()[1]), body
+
+
+@asynccontextmanager
 async def run_shim(
     task_root: Path, code: str, *addresses: str, environment: dict[str, str] | None = None, **fields: Any
 ) -> AsyncIterator[Shim]:
@@ -226,21 +265,8 @@ async def run_shim(
         "pod": "probe-1",
         "parentPid": os.getpid(),
     }
-    given = {"PATH": os.environ["PATH"], "LAMBENT_SHIM": json.dumps(configuration | fields)} | (environment or {})
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", str(SHIM), env=given, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=1 << 24
-    )
-    shim = Shim(process)
-    try:
+    async with run_shim_process(configuration | fields, environment or {}) as shim:
         yield shim
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            try:
-                await shim.ended()
-            except TimeoutError:
-                process.kill()
-                await shim.ended()
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ import pytest
 
 from lambent.api import link as wire
 from tests.support.pool_pod import HELLO, became, become, linked_pool_pod
+from tests.support.scripted_activator import find_free_port, probe
 
 SEE = """
 import json, os, sys, time
@@ -238,19 +239,8 @@ def test_an_import_that_ends_its_process_is_reported(tmp_path: Path) -> None:
 
 
 def test_probes_follow_the_links_of_a_generic_pod(tmp_path: Path) -> None:
-    async def probe(port: int, path: str) -> tuple[int, str]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: pod\r\n\r\n".encode())
-        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
-        writer.close()
-        await writer.wait_closed()
-        return int(head.split()[1]), body
-
     async def run() -> None:
-        listener = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
-        port = listener.sockets[0].getsockname()[1]
-        listener.close()
-        await listener.wait_closed()
+        port = await find_free_port()
         async with linked_pool_pod(tmp_path, statusPort=port) as ([link], _):
             link.send(become(function=""))
             refused = await became(link)

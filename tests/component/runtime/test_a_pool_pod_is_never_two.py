@@ -13,7 +13,7 @@ import pytest
 
 from lambent.api import link as wire
 from tests.support.pool_pod import HELLO, became, become, linked_pool_pod, run_pool_pod
-from tests.support.scripted_activator import ScriptedActivator, ScriptedLink, linked_shim
+from tests.support.scripted_activator import ScriptedActivator, ScriptedLink, find_free_port, linked_shim
 
 IS_PROBE = {"ok": True, "function": "probe", "revision": "0123456789", "slots": 1, "error": ""}
 
@@ -301,10 +301,7 @@ def test_a_generic_pod_runs_no_invocation_and_grants_no_slot(tmp_path: Path) -> 
 
 def test_who_connects_to_the_pod_cannot_make_it_anything(tmp_path: Path) -> None:
     async def run() -> None:
-        listener = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
-        port = listener.sockets[0].getsockname()[1]
-        listener.close()
-        await listener.wait_closed()
+        port = await find_free_port()
         async with linked_pool_pod(tmp_path, statusPort=port) as ([link], shim):
             upgrade = "GET /link HTTP/1.1\r\nHost: pod\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             frame = become()

@@ -6,7 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from tests.support.scripted_activator import ScriptedActivator, linked_shim, run_shim
+from tests.support.scripted_activator import ScriptedActivator, find_free_port, linked_shim, probe, run_shim
 
 CODE = """
 import json, logging, os, sys
@@ -69,19 +69,8 @@ def test_in_json_every_line_of_the_pods_log_is_an_object(tmp_path: Path) -> None
 
 
 def test_probes_follow_link_and_initialisation(tmp_path: Path) -> None:
-    async def probe(port: int, path: str) -> tuple[int, str]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: pod\r\n\r\n".encode())
-        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
-        writer.close()
-        await writer.wait_closed()
-        return int(head.split()[1]), body
-
     async def run() -> None:
-        listener = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
-        port = listener.sockets[0].getsockname()[1]
-        listener.close()
-        await listener.wait_closed()
+        port = await find_free_port()
         activator = ScriptedActivator()
         await activator.listen()
         async with run_shim(tmp_path, CODE, activator.address, statusPort=port):

@@ -28,9 +28,14 @@ def measure(runs: int) -> tuple[list[Result], list[Call]]:
         Result("cold start, first answer, p50", quantile(seconds, 0.5), "s", "lower", 0.9, 0.65),
         Result("cold start, first answer, p95", quantile(seconds, 0.95), "s", "lower", 1.5, 0.9),
     ]
-    results += [
-        Result(f"cold start, part: {part}, p50", quantile([one.parts.get(part, 0.0) for one in calls], 0.5), "ms", "lower")
-        for part in sorted({part for one in calls for part in one.parts})
-    ]
+    results += list_parts("cold start", calls)
     kube.kubectl("-n", kube.NAMESPACE, "delete", "functions.lambent.dev", NAME)
     return results, calls
+
+
+def list_parts(title: str, calls: list[Call]) -> list[Result]:
+    """The median of each part that any of the calls told."""
+    return [
+        Result(f"{title}, part: {part}, p50", quantile([one.parts.get(part, 0.0) for one in calls], 0.5), "ms", "lower")
+        for part in sorted({part for one in calls for part in one.parts})
+    ]

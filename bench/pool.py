@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench import functions, kube
+from bench.cold_start import list_parts
 from bench.load import Call, call
 from bench.report import Result, quantile
 
@@ -62,10 +63,7 @@ def measure(runs: int) -> tuple[list[Result], list[Call]]:
         Result("cold start by a pool pod, first answer, p95", quantile(milliseconds, 0.95), "ms", "lower", 60, 15),
         *measure_memory(),
     ]
-    results += [
-        Result(f"cold start by a pool pod, part: {part}, p50", quantile([one.parts.get(part, 0.0) for one in calls], 0.5), "ms", "lower")
-        for part in sorted({part for one in calls for part in one.parts})
-    ]
+    results += list_parts("cold start by a pool pod", calls)
     kube.kubectl("-n", kube.NAMESPACE, "delete", "functions.lambent.dev", *names)
     return results, calls
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lambent.settings import shared
 from lambent.settings.base import ProcessSettings, setting
 
 
@@ -86,13 +87,7 @@ class ActivatorSettings(ProcessSettings):
         low=0,
         high=60,
     )
-    starts_at_once: int = setting(
-        "LAMBENT_STARTS_AT_ONCE",
-        10,
-        "Pods of one function that start at the same time; as many as are ready, where those are more.",
-        low=1,
-        high=1000,
-    )
+    starts_at_once: int = shared.starts_at_once()
     start_retry_seconds: float = setting(
         "LAMBENT_START_RETRY_SECONDS", 1.0, "How long until a scale that brought no pod is raised again.", unit="s", low=0.1, high=60
     )
@@ -105,25 +100,9 @@ class ActivatorSettings(ProcessSettings):
         "LAMBENT_TOKEN_FILE", "/var/run/secrets/lambent/token", "This activator's projected token, shown to autoscalers."
     )
     pool_size: int = setting("LAMBENT_POOL_SIZE", 2, "Generic pods of a pool; 0: none are taken.", low=0, high=100)
-    pool_max_memory_mib: int = setting(
-        "LAMBENT_POOL_MAX_MEMORY_MIB",
-        1024,
-        "Largest memory of a function that generic pods have room for.",
-        unit="MiB",
-        low=128,
-        high=10_240,
-    )
-    init_boost_millis: int = setting(
-        "LAMBENT_INIT_BOOST_MILLIS",
-        0,
-        "What a function's cpu.limit is raised to while it initialises; 0: never. Needs pods/resize (Kubernetes 1.33).",
-        unit="m",
-        low=0,
-        high=100_000,
-    )
-    cpu_request_percent: int = setting(
-        "LAMBENT_CPU_REQUEST_PERCENT", 100, "Share of Lambda's CPU for the memory that function pods request.", unit="%", low=1, high=100
-    )
+    pool_max_memory_mib: int = shared.pool_max_memory_mib()
+    init_boost_millis: int = shared.init_boost_millis()
+    cpu_request_percent: int = shared.cpu_request_percent()
     region: str = setting("LAMBENT_REGION", "us-east-1", "Region in ARNs.")
     settle_seconds: float = setting(
         "LAMBENT_SETTLE_SECONDS", 1.0, "After SIGTERM, how long new connections are still taken.", unit="s", low=0, high=60

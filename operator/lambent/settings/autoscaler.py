@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lambent.settings import shared
 from lambent.settings.base import ProcessSettings, SettingError, setting
 
 
@@ -24,13 +25,7 @@ class AutoscalerSettings(ProcessSettings):
     scale_down_delay_seconds: float = setting(
         "LAMBENT_SCALE_DOWN_DELAY_SECONDS", 0.0, "How long a lower scale must be desired before it is applied.", unit="s", low=0, high=3600
     )
-    starts_at_once: int = setting(
-        "LAMBENT_STARTS_AT_ONCE",
-        10,
-        "Pods of one function that start at the same time; as many as are ready, where those are more.",
-        low=1,
-        high=1000,
-    )
+    starts_at_once: int = shared.starts_at_once()
     tick_seconds: float = setting("LAMBENT_TICK_SECONDS", 2.0, "Between decisions on silent functions.", unit="s", low=0.1, high=60)
     least_decision_seconds: float = setting(
         "LAMBENT_LEAST_DECISION_SECONDS", 0.1, "Between two decisions on a function that statistics speak of.", unit="s", low=0, high=10
@@ -42,9 +37,7 @@ class AutoscalerSettings(ProcessSettings):
     pool_idle_seconds: float = setting(
         "LAMBENT_POOL_IDLE_SECONDS", 3600.0, "A pool of which nothing was asked for so long has no pods.", unit="s", low=1, high=2_592_000
     )
-    pool_max_memory_mib: int = setting(
-        "LAMBENT_POOL_MAX_MEMORY_MIB", 1024, "Largest memory of a function that may take a pool's pod.", unit="MiB", low=128, high=10_240
-    )
+    pool_max_memory_mib: int = shared.pool_max_memory_mib()
     lease_seconds: int = setting("LAMBENT_LEASE_SECONDS", 5, "A leader not heard of for so long is replaced.", unit="s", low=2, high=120)
     renew_deadline_seconds: float = setting(
         "LAMBENT_RENEW_DEADLINE_SECONDS",

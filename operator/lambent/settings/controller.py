@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from lambent.settings import shared
 from lambent.settings.base import ProcessSettings, SettingError, setting
 
 PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
@@ -43,23 +44,12 @@ class ControllerSettings(ProcessSettings):
     image_pull_policy: str = setting(
         "LAMBENT_IMAGE_PULL_POLICY", "IfNotPresent", "When nodes pull the images of runtimes and functions.", choices=PULL_POLICIES
     )
-    init_boost_millis: int = setting(
-        "LAMBENT_INIT_BOOST_MILLIS",
-        0,
-        "What a function's cpu.limit is raised to while it initialises; 0: never. Needs pods/resize (Kubernetes 1.33).",
-        unit="m",
-        low=0,
-        high=100_000,
-    )
-    cpu_request_percent: int = setting(
-        "LAMBENT_CPU_REQUEST_PERCENT", 100, "Share of Lambda's CPU for the memory that function pods request.", unit="%", low=1, high=100
-    )
+    init_boost_millis: int = shared.init_boost_millis()
+    cpu_request_percent: int = shared.cpu_request_percent()
     pool_size: int = setting(
         "LAMBENT_POOL_SIZE", 2, "Generic pods that a runtime's pool in a namespace is made with; 0: no pools.", low=0, high=100
     )
-    pool_max_memory_mib: int = setting(
-        "LAMBENT_POOL_MAX_MEMORY_MIB", 1024, "Largest memory of a function that may take a pool's pod.", unit="MiB", low=128, high=10_240
-    )
+    pool_max_memory_mib: int = shared.pool_max_memory_mib()
     pool_cpu_request_millis: int = setting(
         "LAMBENT_POOL_CPU_REQUEST_MILLIS", 10, "CPU that a generic pod requests, in thousandths.", low=1, high=100_000
     )

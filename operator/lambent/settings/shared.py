@@ -1,0 +1,31 @@
+"""Settings that several roles read, and that must be the same in all of them: each declares its field by calling these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambent.settings.base import setting
+
+
+def cpu_request_percent() -> Any:
+    """Controller and activator: what pods are made with, and what those of a pool are resized to."""
+    text = "Share of Lambda's CPU for the memory that function pods request."
+    return setting("LAMBENT_CPU_REQUEST_PERCENT", 100, text, unit="%", low=1, high=100)
+
+
+def init_boost_millis() -> Any:
+    """Controller, which raises the limit, and activator, which lowers it."""
+    text = "What a function's cpu.limit is raised to while it initialises; 0: never. Needs pods/resize (Kubernetes 1.33)."
+    return setting("LAMBENT_INIT_BOOST_MILLIS", 0, text, unit="m", low=0, high=100_000)
+
+
+def starts_at_once() -> Any:
+    """Activator and autoscaler, since both raise scales."""
+    text = "Pods of one function that start at the same time; as many as are ready, where those are more."
+    return setting("LAMBENT_STARTS_AT_ONCE", 10, text, low=1, high=1000)
+
+
+def pool_max_memory_mib() -> Any:
+    """All three: whose pods have room for it, who may take them, whose demand counts."""
+    text = "Largest memory of a function that may take a pool's pod."
+    return setting("LAMBENT_POOL_MAX_MEMORY_MIB", 1024, text, unit="MiB", low=128, high=10_240)

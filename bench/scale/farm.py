@@ -26,7 +26,7 @@ from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import KubeError
 from lambent.kube.paths import collection_path, object_path
 from lambent.kube.watch import Deleted, Listed, WatchEvent, watch_objects
-from lambent_shim.slots import Slots
+from lambent_shim.slots import Slots, Took
 
 REDIAL_SECONDS = 0.5
 _INIT_MS = 80.0
@@ -75,9 +75,9 @@ class Shim(WSListener):
         elif kind == wire.CANCEL:
             self._cancelled.add(wire.decode_part(payload)[1])
         elif kind == wire.WANT:
-            self._grant(self._slots.want(self))
+            self._grant(len(self._slots.want(self)))
         elif kind == wire.RETURN:
-            self._grant(self._slots.give_back(self, wire.decode_count(payload)))
+            self._grant(len(self._slots.give_back(self, wire.decode_count(payload))))
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows' signature
         self._transport = None
@@ -92,7 +92,7 @@ class Shim(WSListener):
         self._close_if_drained()
 
     def _invoke(self, number: int, flags: int, body: bytes) -> None:
-        if not self._slots.take(self):
+        if self._slots.take(self) is Took.NOTHING:
             self._send(wire.encode_part(wire.BOUNCE, 0, number))
             return
         seconds = float(json.loads(body or b"{}").get("seconds", 0.0))
@@ -114,13 +114,12 @@ class Shim(WSListener):
                 wire.RESULT, wire.LAST | (wire.AGAIN if finish.again else 0), number, encoded, b'{"ok":true}' if meta else b""
             )
         )
-        if finish.grant is not None:
-            self._grant([finish.grant])
+        self._grant(int(finish.grant is not None))
         self._close_if_drained()
 
-    def _grant(self, links: list[Shim]) -> None:
-        for link in links:
-            link._send(wire.encode_count(wire.GRANT, 1))  # noqa: SLF001 - the same class
+    def _grant(self, count: int) -> None:
+        if count:
+            self._send(wire.encode_count(wire.GRANT, count))
 
     def _close_if_drained(self) -> None:
         if self._pod.deleting and not self._running and self._transport is not None:

@@ -14,7 +14,7 @@ from typing import Any
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from lambent.api import link as wire
-from lambent_shim.slots import Slots
+from lambent_shim.slots import Slots, Took, Turn
 
 
 @dataclass
@@ -58,6 +58,7 @@ class ScriptedShim:
             "slots": slots,
             "draining": False,
             "phases": {},
+            "ahead": True,
         }
         self.init = init if init is not None else {"ok": True, "durationMs": 5.0, "phases": {}}
         self.script = script
@@ -82,9 +83,12 @@ class ScriptedShim:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
     def drain(self) -> None:
-        self.slots.drain()
+        kept = self.slots.drain()
         for link in self.links:
             link.send(wire.encode_control(wire.DRAINING))
+        for link, number in kept:
+            del link.kept[number], link.open[number]
+            link.send(wire.encode_part(wire.BOUNCE, 0, number))
 
 
 class _Link(WSListener):
@@ -93,6 +97,7 @@ class _Link(WSListener):
         self.welcomed: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self.peers: list[dict[str, Any]] = []
         self.open: dict[int, list[Any]] = {}
+        self.kept: dict[int, int] = {}
         self.gone: set[int] = set()
         self.busy: set[int] = set()
         self.frames: list[int] = []
@@ -107,7 +112,8 @@ class _Link(WSListener):
             self.welcomed.set_exception(ConnectionError("refused"))
         if self in self.shim.links:
             self.shim.links.remove(self)
-        self._grant(self.shim.slots.close(self))
+        self.kept.clear()
+        self._turn(self.shim.slots.close(self))
         self.closed.set_result(None)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -124,11 +130,16 @@ class _Link(WSListener):
             self.send(wire.encode_control(wire.INIT, self.shim.init))
         elif kind == wire.INVOKE:
             flags, number, meta, payload = wire.decode_message(data)
-            if not self.shim.slots.take(self):
+            ahead = flags & wire.AHEAD and flags & wire.LAST
+            took = self.shim.slots.take(self, (self, number) if ahead else None)
+            if took is Took.NOTHING:
                 self.send(wire.encode_part(wire.BOUNCE, 0, number))
                 return
             self.open[number] = [flags, json.loads(meta), [payload]]
-            self._begin(number, flags)
+            if took is Took.KEPT:
+                self.kept[number] = flags
+            else:
+                self._begin(number, flags)
         elif kind == wire.BODY:
             flags, number, chunk = wire.decode_part(data)
             if number in self.open:
@@ -137,15 +148,19 @@ class _Link(WSListener):
         elif kind == wire.CANCEL:
             number = wire.decode_part(data)[1]
             self.shim.cancelled.append(number)
-            if self.open.pop(number, None) is not None:
+            if self.kept.pop(number, None) is not None:
+                del self.open[number]
+                self.shim.slots.let_go(self, (self, number), wait=False)
+                self.send(wire.encode_message(wire.RESULT, wire.LAST, number, b"{}", b""))
+            elif self.open.pop(number, None) is not None:
                 again = self._finish(number, wants_more=False)
                 self.send(wire.encode_message(wire.RESULT, wire.LAST | (wire.AGAIN if again else 0), number, b"{}", b""))
             elif number in self.busy:
                 self.gone.add(number)
         elif kind == wire.WANT:
-            self._grant(self.shim.slots.want(self))
+            self._turn(self.shim.slots.want(self))
         elif kind == wire.RETURN:
-            self._grant(self.shim.slots.give_back(self, wire.decode_count(data)))
+            self._turn(self.shim.slots.give_back(self, wire.decode_count(data)))
         elif kind == wire.PEERS:
             self.peers.append(wire.decode_control(data))
 
@@ -187,10 +202,19 @@ class _Link(WSListener):
 
     def _finish(self, number: int, *, wants_more: bool) -> bool:
         finished = self.shim.slots.finish(self if self in self.shim.links else None, wants_more=wants_more)
-        self._grant([finished.grant] if finished.grant is not None else [])
+        if finished.start is not None:
+            self._start_kept(*finished.start)
+        if finished.grant is not None:
+            finished.grant.send(wire.encode_count(wire.GRANT, 1))
         return finished.again
 
+    def _turn(self, turns: list[Turn[_Link]]) -> None:
+        for turn in turns:
+            if turn.invocation is None:
+                turn.link.send(wire.encode_count(wire.GRANT, 1))
+            else:
+                self._start_kept(*turn.invocation)
+
     @staticmethod
-    def _grant(links: list[_Link]) -> None:
-        for link in links:
-            link.send(wire.encode_count(wire.GRANT, 1))
+    def _start_kept(link: _Link, number: int) -> None:
+        link._begin(number, link.kept.pop(number))

@@ -119,10 +119,11 @@ class Exchange:
             self._desk.opened(session.number, identity)
         if hello.pool is not None and hello.generic:
             session.generic = True
-            self.admission.open_generic_link(session.number, hello.pool, draining=hello.draining)
+            self.admission.open_generic_link(session.number, hello.pool, draining=hello.draining, ahead=hello.ahead)
         else:
             now = self._loop.time()
-            opened = self.admission.open_link(session.number, hello.function, hello.revision, hello.slots, now, draining=hello.draining)
+            key, revision, slots = hello.function, hello.revision, hello.slots
+            opened = self.admission.open_link(session.number, key, revision, slots, now, draining=hello.draining, ahead=hello.ahead)
             self._perform(opened)
         if hello.pool is not None and not hello.generic and not identity.moved:
             # Its link broke before it was moved over.
@@ -312,4 +313,4 @@ class Exchange:
         session = self._sessions.get(action.link)
         # A link that broke in this very moment gives everything back as soon as the loop tells.
         if session is not None:
-            session.send_invocation(action.invocation, waiting=action.invocation.wants_more)
+            session.send_invocation(action.invocation)

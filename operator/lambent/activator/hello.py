@@ -31,6 +31,8 @@ class Hello:
     """The pool it comes from; None for a pod that was started as a function's."""
     used: bool = False
     """Whether its container has been a function before it was restarted."""
+    ahead: bool = False
+    """Whether it keeps invocations that are sent ahead of a slot."""
 
     @property
     def generic(self) -> bool:
@@ -82,4 +84,5 @@ def parse_hello(fields: dict[str, Any]) -> Hello:
         phases=phases if isinstance(phases, dict) else {},
         pool=pool,
         used=fields.get("used") is True,
+        ahead=fields.get("ahead") is True,
     )

@@ -205,10 +205,14 @@ class LinkSession(WSListener):
 
     # To the network
 
-    def send_invocation(self, invocation: Invocation, *, waiting: bool) -> None:
+    def send_invocation(self, invocation: Invocation) -> None:
         """INVOKE; a payload over one chunk follows in BODY frames, as fast as the shim reads."""
         payload = invocation.payload
-        flags = (wire.TAIL if invocation.tail else 0) | (wire.WAITING if waiting else 0)
+        flags = wire.TAIL if invocation.tail else 0
+        if invocation.wants_more:
+            flags |= wire.WAITING
+        if invocation.ahead:
+            flags |= wire.AHEAD
         if len(payload) <= wire.CHUNK_BYTES:
             invocation.sent = True
             self._send(wire.encode_message(wire.INVOKE, flags | wire.LAST, invocation.number, invocation.meta, payload))

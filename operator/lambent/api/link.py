@@ -34,6 +34,7 @@ BECAME: Final = 0x88
 LAST: Final = 1
 TAIL: Final = 2
 WAITING: Final = 4
+AHEAD: Final = 8
 AGAIN: Final = 2
 FUNCTION_ERROR: Final = 4
 

@@ -12,12 +12,17 @@ from typing import Any, Final, Protocol
 from lambent_shim import wire
 from lambent_shim.configuration import Configuration
 from lambent_shim.invocation import Invocation
+from lambent_shim.kept import KEEP_SECONDS, Kept
 from lambent_shim.link import Link
-from lambent_shim.slots import Slots
+from lambent_shim.slots import Slots, Took, Turn
 
 MAX_EVENT_BYTES: Final = 7 << 20
 """The activator refuses what is over AWS's limit with a clear error; this only bounds the shim's memory."""
 NO_POOL_POD: Final = "the pod was started for its function, it becomes none"
+
+
+_KEPT: Final = wire.AHEAD | wire.LAST
+"""Flags of an INVOKE that may be kept: it is whole, so that what waits here is bounded by frames."""
 
 
 class Runner(Protocol):
@@ -36,7 +41,15 @@ class Runner(Protocol):
 class Links:
     """The shim's side of every link; implements link.LinkEvents."""
 
-    def __init__(self, configuration: Configuration, *, started_at: float, read_token: Callable[[], str], used: bool = False) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        started_at: float,
+        read_token: Callable[[], str],
+        used: bool = False,
+        keep_seconds: float = KEEP_SECONDS,
+    ) -> None:
         # A generic pod has none until it has become something; its HELLO's one says that it takes a function.
         self.slots: Slots[Link] = Slots(configuration.concurrency if configuration.function else 0)
         self.open: set[Link] = set()
@@ -58,6 +71,7 @@ class Links:
         self._read_token = read_token
         self._used = used
         self._init: dict[str, Any] | None = None
+        self._kept = Kept(self._keep_no_longer, keep_seconds)
 
     @property
     def welcomed(self) -> bool:
@@ -87,6 +101,7 @@ class Links:
             "slots": configuration.concurrency,
             "draining": self.draining,
             "phases": self.phases,
+            "ahead": True,
         }
         if configuration.pool:
             hello |= {"pool": True, "runtime": configuration.runtime}
@@ -120,11 +135,12 @@ class Links:
         """Forget what has not started; what runs runs on, for nobody."""
         self.open.discard(link)
         self.drained.discard(link)
-        self._grant_all(self.slots.close(link))
+        turns = self.slots.close(link)
         for invocation in list(link.invocations.values()):
             invocation.link = None
-            if invocation.process is None:
+            if not self._kept.drop(invocation) and invocation.process is None:
                 self._forget(invocation)
+        self._take_turns(turns)
         link.invocations.clear()
         self.on_closed(link)
         self.on_change()
@@ -139,19 +155,21 @@ class Links:
             self._say_became(link, error)
 
     def link_invoke(self, link: Link, flags: int, identifier: int, meta: bytes, payload: bytes) -> None:
-        """INVOKE: take a slot or bounce."""
+        """INVOKE: take a slot, keep for the next one, or bounce."""
         if identifier in link.invocations:
             raise wire.FrameError(f"id {identifier} is in use")
         try:
             invocation = Invocation(link, flags, identifier, meta, payload)
         except (ValueError, KeyError, TypeError) as error:
             raise wire.FrameError(f"meta of INVOKE: {error!r}") from None
-        if not self.slots.take(link):
-            self.bounced += 1
-            link.send(wire.encode_part(wire.BOUNCE, 0, identifier))
+        took = self.slots.take(link, invocation if flags & _KEPT == _KEPT else None)
+        if took is Took.NOTHING:
+            self._bounce(link, identifier)
             return
         link.invocations[identifier] = invocation
-        if flags & wire.LAST:
+        if took is Took.KEPT:
+            self._kept.add(invocation)
+        elif flags & wire.LAST:
             self._begin(invocation)
 
     def link_body(self, link: Link, flags: int, identifier: int, chunk: bytes) -> None:
@@ -171,6 +189,11 @@ class Links:
         invocation: Invocation | None = link.invocations.get(identifier)
         if invocation is None:
             return
+        if self._kept.drop(invocation):
+            self.slots.let_go(link, invocation, wait=False)
+            del link.invocations[identifier]
+            link.send_result(identifier, 0, b"{}", b"")
+            return
         invocation.cancelled = True
         if invocation.process is None:
             self._forget(invocation)
@@ -178,11 +201,11 @@ class Links:
     def link_want(self, link: Link) -> None:
         """WANT."""
         if not self.draining:
-            self._grant_all(self.slots.want(link))
+            self._take_turns(self.slots.want(link))
 
     def link_return(self, link: Link, count: int) -> None:
         """RETURN."""
-        self._grant_all(self.slots.give_back(link, count))
+        self._take_turns(self.slots.give_back(link, count))
 
     def link_pong(self, link: Link) -> None:
         """The activator has read DRAINING, and all it had sent before has arrived."""
@@ -199,6 +222,24 @@ class Links:
         self.runner.withdraw(invocation)
         self.answer(invocation, 0, b"{}", b"")
 
+    # Sent ahead of a slot
+
+    def _start_kept(self, invocation: Invocation) -> None:
+        self._kept.drop(invocation)
+        self._begin(invocation)
+
+    def _keep_no_longer(self, invocation: Invocation) -> None:
+        link = invocation.link
+        if link is not None:
+            self.slots.let_go(link, invocation, wait=True)
+            self._bounce(link, invocation.identifier)
+
+    def _bounce(self, link: Link, identifier: int) -> None:
+        """It has not started: its activator may send it elsewhere."""
+        link.invocations.pop(identifier, None)
+        self.bounced += 1
+        link.send(wire.encode_part(wire.BOUNCE, 0, identifier))
+
     # To links
 
     def become(self, configuration: Configuration, arrived_ms: float) -> None:
@@ -208,7 +249,7 @@ class Links:
         for link in self.open:
             if link.activator:
                 self._say_became(link)
-        self._grant_all(self.slots.resize(configuration.concurrency))
+        self._take_turns(self.slots.resize(configuration.concurrency))
 
     def _say_became(self, link: Link, error: str = "") -> None:
         configuration = self._configuration
@@ -233,7 +274,9 @@ class Links:
                 link.send_result(invocation.identifier, again, b"{}", b"")
             else:
                 link.send_result(invocation.identifier, flags | again, meta, payload)
-        if finish.grant is not None:
+        if finish.start is not None:
+            self._start_kept(finish.start)
+        elif finish.grant is not None:
             finish.grant.send(wire.encode_count(wire.GRANT, 1))
         if self.draining:
             self.on_change()
@@ -250,19 +293,26 @@ class Links:
     def drain(self) -> None:
         """Take no more; say so on every link."""
         self.draining = True
-        self.slots.drain()
+        kept = self.slots.drain()
         for link in self.open:
             if link.activator:
                 self._say_draining(link)
+        for invocation in kept:
+            self._kept.drop(invocation)
+            if invocation.link is not None:
+                self._bounce(invocation.link, invocation.identifier)
 
     @staticmethod
     def _say_draining(link: Link) -> None:
         link.send(wire.encode_control(wire.DRAINING))
         link.ping()
 
-    def _grant_all(self, links: list[Link]) -> None:
-        for link in links:
-            link.send(wire.encode_count(wire.GRANT, 1))
+    def _take_turns(self, turns: list[Turn[Link]]) -> None:
+        for turn in turns:
+            if turn.invocation is None:
+                turn.link.send(wire.encode_count(wire.GRANT, 1))
+            else:
+                self._start_kept(turn.invocation)
 
     def mark(self, phase: str) -> None:
         """The phase is reached, if it had not been."""

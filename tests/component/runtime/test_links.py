@@ -33,6 +33,7 @@ def test_hello_says_who_it_is_and_nothing_more_before_welcome(tmp_path: Path) ->
                 "pod": "probe-1",
                 "slots": 4,
                 "draining": False,
+                "ahead": True,
             }
             await shim.logged(lambda line: line.startswith("INIT_START"))
             assert not link.frames

@@ -29,7 +29,7 @@ from lambent.activator.admission.model import (
     Want,
 )
 from lambent.api.reasons import FUNCTION_INIT_ERROR, PLATFORM_LINK_LOST
-from lambent_shim.slots import Slots
+from lambent_shim.slots import Slots, Took, Turn
 
 KEY = FunctionKey("default", "hello")
 RULES = Rules(concurrency=2, max_scale=50, timeout_seconds=3, ready_revision="r1", latest_revision="r1", ready=True)
@@ -68,6 +68,7 @@ class Wire:
     to_shim: deque[tuple[Any, ...]] = field(default_factory=deque)
     to_activator: deque[tuple[Any, ...]] = field(default_factory=deque)
     partial: dict[int, tuple[Work, bool]] = field(default_factory=dict)
+    kept: dict[int, tuple[Work, bool]] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
 
 
@@ -82,7 +83,13 @@ class World:
         self.work: dict[int, Work] = {}
         self.next_number = 0
         self.patience = random.choice((0.0, 0.5))
-        limits = Limits(queue_seconds=1e9, start_patience_seconds=self.patience, start_retry_seconds=1)
+        limits = Limits(
+            queue_seconds=1e9,
+            start_patience_seconds=self.patience,
+            start_retry_seconds=1,
+            ahead_seconds=random.choice((0.0, 1e9)),
+            ahead_pause_seconds=random.choice((0.1, 1.0)),
+        )
         self.activators = [Admission(limits) for _ in range(random.randint(1, 3))]
         for admission in self.activators:
             admission.set_rules(KEY, RULES, self.now)
@@ -106,6 +113,7 @@ class World:
             (6 if running else 0, lambda: self.finish_one(random.choice(running))),
             (5 if unpumped else 0, lambda: self.send_rest(random.choice(unpumped))),
             (3 if alive else 0, lambda: self.cancel(random.choice(alive))),
+            (2 if any(wire.kept for wire in self.wires.values()) else 0, self.bounce_kept),
             (1, self.pass_time),
         ]
         if not self.calm and self.wires:
@@ -129,7 +137,7 @@ class World:
         pod.links.append(wire)
         self.wires[index, wire.number] = wire
         admission = self.activators[index]
-        self.do(index, admission.open_link(wire.number, KEY, "r1", pod.slots.total, self.now))
+        self.do(index, admission.open_link(wire.number, KEY, "r1", pod.slots.total, self.now, ahead=True))
         failure = Failure(FUNCTION_INIT_ERROR, "no", "Runtime.ImportModuleError") if failed else None
         self.do(index, admission.initialized(wire.number, failure, self.now))
 
@@ -155,9 +163,19 @@ class World:
         pod = self.random.choice(self.pods)
         if not pod.draining and self.random.random() < 0.3:
             pod.draining = True
-            pod.slots.drain()
+            kept = pod.slots.drain()
             for wire in pod.links:
                 wire.to_activator.append(("draining",))
+            for wire, number in kept:
+                del wire.kept[number]
+                wire.to_activator.append(("bounce", number))
+
+    def bounce_kept(self) -> None:
+        wire = self.random.choice([wire for wire in self.wires.values() if wire.kept])
+        number = self.random.choice(list(wire.kept))
+        del wire.kept[number]
+        wire.pod.slots.let_go(wire, (wire, number), wait=True)
+        wire.to_activator.append(("bounce", number))
 
     def pass_time(self) -> None:
         self.now += self.random.uniform(0.01, 2)
@@ -175,7 +193,7 @@ class World:
                 work = self.work[id(action.invocation)]
                 action.invocation.sent = not work.large
                 self.wires[index, action.link].to_shim.append(
-                    ("invoke", action.invocation.number, work, action.invocation.wants_more, not work.large)
+                    ("invoke", action.invocation.number, work, action.invocation.wants_more, not work.large, action.invocation.ahead)
                 )
             elif isinstance(action, Fail):
                 work = self.work[id(action.invocation)]
@@ -198,9 +216,12 @@ class World:
         pod = wire.pod
         kind, *rest = wire.to_shim.popleft()
         if kind == "invoke":
-            number, work, wants_more, whole = rest
-            if not pod.slots.take(wire):
+            number, work, wants_more, whole, ahead = rest
+            took = pod.slots.take(wire, (wire, number) if ahead and whole else None)
+            if took is Took.NOTHING:
                 wire.to_activator.append(("bounce", number))
+            elif took is Took.KEPT:
+                wire.kept[number] = (work, wants_more)
             elif whole:
                 self.start(pod, wire, number, work, wants_more)
             else:
@@ -210,15 +231,19 @@ class World:
                 work, wants_more = wire.partial.pop(rest[0])
                 self.start(pod, wire, rest[0], work, wants_more)
         elif kind == "cancel":
+            if rest[0] in wire.kept:
+                del wire.kept[rest[0]]
+                pod.slots.let_go(wire, (wire, rest[0]), wait=False)
+                wire.to_activator.append(("result", rest[0], False))
             if rest[0] in wire.partial:
                 del wire.partial[rest[0]]
                 self.free(pod, wire, rest[0], False)
             # One that runs is finished for nobody: whether more wait has been overtaken.
             pod.running = [(w, n, work, more and (w, n) != (wire, rest[0])) for w, n, work, more in pod.running]
         elif kind == "want":
-            self.grant(pod.slots.want(wire) if not pod.draining else [])
+            self.turn(pod.slots.want(wire) if not pod.draining else [])
         elif kind == "return":
-            self.grant(pod.slots.give_back(wire, rest[0]))
+            self.turn(pod.slots.give_back(wire, rest[0]))
         assert pod.slots.running <= pod.slots.total
         assert len(pod.running) <= pod.slots.total
 
@@ -237,12 +262,20 @@ class World:
         finished = pod.slots.finish(wire, wants_more=wants_more)
         if wire is not None:
             wire.to_activator.append(("result", number, finished.again))
-        self.grant([finished.grant] if finished.grant is not None else [])
+        if finished.start is not None:
+            self.start_kept(*finished.start)
+        if finished.grant is not None:
+            finished.grant.to_activator.append(("grant", 1))
 
-    @staticmethod
-    def grant(wires: list[Wire]) -> None:
-        for wire in wires:
-            wire.to_activator.append(("grant", 1))
+    def turn(self, turns: list[Turn[Wire]]) -> None:
+        for turn in turns:
+            if turn.invocation is None:
+                turn.link.to_activator.append(("grant", 1))
+            else:
+                self.start_kept(*turn.invocation)
+
+    def start_kept(self, wire: Wire, number: int) -> None:
+        self.start(wire.pod, wire, number, *wire.kept.pop(number))
 
     def deliver_to_activator(self, wire: Wire) -> None:
         admission = self.activators[wire.activator]
@@ -266,7 +299,8 @@ class World:
     def break_link(self, wire: Wire) -> None:
         del self.wires[wire.activator, wire.number]
         wire.pod.links.remove(wire)
-        self.grant(wire.pod.slots.close(wire))
+        wire.kept.clear()
+        self.turn(wire.pod.slots.close(wire))
         for _ in wire.partial:
             self.free(wire.pod, None, 0, False)
         wire.partial.clear()
@@ -294,10 +328,12 @@ class World:
             mine = [work.invocation for work in self.work.values() if work.activator == index]
             sent = sum(invocation.state is State.SENT for invocation in mine)
             waiting = sum(invocation.state is State.WAITING for invocation in mine)
-            ghosts = sum(len(link.ghosts) for link in admission._links.values())
+            running = sum(min(len(link.in_flight) + len(link.ghosts), link.slots) for link in admission._links.values())
+            assert sent == sum(len(link.in_flight) for link in admission._links.values())
+            assert all(link.credit >= 0 for link in admission._links.values())
             for queue in admission._queues.values():
                 assert len(queue.waiting.line) == waiting
-                assert queue.meter.level == sent + ghosts + queue.waiting.counted
+                assert queue.meter.level == running + queue.waiting.counted
                 assert queue.waiting.counted <= len(queue.waiting.line)
                 assert queue.waiting.bytes == len(queue.waiting.line)
                 sequences = [invocation.sequence for invocation in queue.waiting.line]
@@ -331,6 +367,8 @@ class World:
             if link.failure is not None and healthy:
                 continue
             assert wire.pod.slots.reserved == 0 or admission.queued == 0, "a slot is kept for nobody"
+            assert wire.pod.slots.free == 0 or not wire.kept, "one is kept, and a slot is free"
+            assert wire.pod.slots.has_place(wire) or not link.wanting, "it believes to be waited for, and is not"
             if wire.pod.slots.free > 0:
                 assert admission.queued == 0, "somebody waits, and a slot is free"
 

@@ -6,56 +6,87 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from lambent_shim.slots import Slots
+from lambent_shim.slots import Slots, Took, Turn
 
 NAMES = ("a", "b", "c")
 
 
 class Activators(RuleBasedStateMachine):
-    """Activators with credit, invocations that run, and what each activator has been told."""
+    """Activators with credit, invocations that run or are kept for a slot, and what each activator has been told."""
 
     def __init__(self) -> None:
         super().__init__()
         self.total = 3
         self.slots: Slots[str] = Slots(self.total)
         self.running: list[tuple[str | None, bool]] = []
+        self.kept: list[tuple[str, bool, int]] = []
+        self.number = 0
         self.granted = dict.fromkeys(NAMES, 0)
         self.waiting: set[str] = set()
         self.drained = False
 
-    def give(self, links: list[str]) -> None:
-        for link in links:
-            assert link in self.waiting
-            self.waiting.discard(link)
-            self.granted[link] += 1
+    def give(self, turns: list[Turn[str]]) -> None:
+        for turn in turns:
+            if turn.invocation is None:
+                self.grant(turn.link)
+            else:
+                self.start(turn.invocation)
 
-    @rule(link=st.sampled_from(NAMES), wants_more=st.booleans())
-    def invoke(self, link: str, wants_more: bool) -> None:
+    def grant(self, link: str) -> None:
+        assert link in self.waiting
+        self.waiting.discard(link)
+        self.granted[link] += 1
+
+    def start(self, kept: tuple[str, bool, int]) -> None:
+        self.kept.remove(kept)
+        self.running.append(kept[:2])
+
+    @rule(link=st.sampled_from(NAMES), wants_more=st.booleans(), ahead=st.booleans())
+    def invoke(self, link: str, wants_more: bool, ahead: bool) -> None:
         held = self.granted[link] > 0
-        if self.slots.take(link):
+        self.number += 1
+        invocation = (link, wants_more, self.number)
+        took = self.slots.take(link, invocation if ahead else None)
+        if took is Took.SLOT:
             assert not self.drained
             if held:
                 self.granted[link] -= 1
             self.running.append((link, wants_more))
-        else:
-            assert not held or self.drained, "a granted slot was taken away"
-            if not self.drained:
-                self.waiting.add(link)
+            return
+        assert not held or self.drained, "a granted slot was taken away"
+        if took is Took.KEPT:
+            assert ahead
+            assert not self.drained
+            self.kept.append(invocation)
+        elif not self.drained:
+            assert not ahead or self.slots.kept(link) == self.total
+            self.waiting.add(link)
+
+    @precondition(lambda self: self.kept)
+    @rule(data=st.data(), wait=st.booleans())
+    def let_go(self, data: st.DataObject, wait: bool) -> None:
+        kept = data.draw(st.sampled_from(self.kept))
+        self.kept.remove(kept)
+        self.slots.let_go(kept[0], kept, wait=wait)
+        if wait:
+            self.waiting.add(kept[0])
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())
     def finish(self, data: st.DataObject) -> None:
         link, wants_more = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
         first = self.slots.waiting[0] if self.slots.waiting else None
-        again, grant = self.slots.finish(link, wants_more=wants_more)
-        assert not (again and grant is not None)
+        again, grant, start = self.slots.finish(link, wants_more=wants_more)
+        assert again + (grant is not None) + (start is not None) == (not self.drained)
+        assert again == (first is None and not self.drained)
         if grant is not None:
             assert grant == first
-            self.give([grant])
-            if wants_more and link is not None and link != grant:
-                self.waiting.add(link)
-        else:
-            assert first is None or self.drained
+            self.grant(grant)
+        if start is not None:
+            assert start[0] == first
+            self.start(start)
+        if (grant is not None or start is not None) and wants_more and link is not None and link != grant:
+            self.waiting.add(link)
 
     @rule(link=st.sampled_from(NAMES))
     def want(self, link: str) -> None:
@@ -72,6 +103,7 @@ class Activators(RuleBasedStateMachine):
     def close(self, link: str) -> None:
         self.granted[link] = 0
         self.waiting.discard(link)
+        self.kept = [kept for kept in self.kept if kept[0] != link]
         self.running = [(None if owner == link else owner, more) for owner, more in self.running]
         self.give(self.slots.close(link))
 
@@ -80,7 +112,8 @@ class Activators(RuleBasedStateMachine):
         self.drained = True
         self.granted = dict.fromkeys(NAMES, 0)
         self.waiting.clear()
-        self.slots.drain()
+        assert sorted(self.slots.drain()) == sorted(self.kept)
+        self.kept.clear()
 
     @invariant()
     def never_more_than_the_slots(self) -> None:
@@ -96,8 +129,10 @@ class Activators(RuleBasedStateMachine):
     @invariant()
     def the_books_agree(self) -> None:
         assert self.slots.reserved == sum(self.granted.values())
-        assert set(self.slots.waiting) == self.waiting
-        assert len(self.slots.waiting) == len(set(self.slots.waiting))
+        assert self.waiting == {name for name in NAMES if self.slots.has_place(name)}
+        assert [self.slots.kept(name) for name in NAMES] == [sum(kept[0] == name for kept in self.kept) for name in NAMES]
+        plain = len(self.slots.waiting) - len(self.kept)
+        assert 0 <= plain <= len(self.waiting)
 
 
 TestSlots = Activators.TestCase

@@ -52,7 +52,7 @@ def test_an_answer_to_a_ping_comes_after_all_that_was_sent_before_it() -> None:
     invocation = Invocation(FunctionKey("default", "hello"), b"{}", b"{}")
 
     async def scenario(session: LinkSession) -> None:
-        session.send_invocation(invocation, waiting=False)
+        session.send_invocation(invocation)
         session.on_ws_frame(session._transport, Ping())  # type: ignore[arg-type]
         await asyncio.sleep(0)
 
@@ -68,7 +68,7 @@ def test_a_large_event_goes_out_in_parts_that_add_up() -> None:
     async def scenario(session: LinkSession) -> None:
         invocation.link, invocation.number = 1, 7
         invocation.state = type(invocation.state).SENT
-        session.send_invocation(invocation, waiting=False)
+        session.send_invocation(invocation)
 
     received = b""
     kinds = []

@@ -94,19 +94,23 @@ class Admission:
 
     # Links
 
-    def open_link(self, number: int, key: FunctionKey, revision: str, slots: int, now: float, *, draining: bool = False) -> list[Action]:
+    def open_link(
+        self, number: int, key: FunctionKey, revision: str, slots: int, now: float, *, draining: bool = False, ahead: bool = False
+    ) -> list[Action]:
         """A verified hello; `number` is the caller's and unique."""
         link = Link(number, key, revision, slots)
         link.draining = draining
+        link.ahead = ahead
         self._links[number] = link
         self._queue(key, now).add_link(link)
         return []
 
-    def open_generic_link(self, number: int, pool: PoolKey, *, draining: bool = False) -> None:
+    def open_generic_link(self, number: int, pool: PoolKey, *, draining: bool = False, ahead: bool = False) -> None:
         """A verified hello of a pod that is no function's yet."""
         link = Link(number, FunctionKey(pool.namespace, ""), "", 1)
         link.born = pool
         link.draining = draining
+        link.ahead = ahead
         self._links[number] = link
         if not draining:
             self.pools.add(link)
@@ -259,12 +263,12 @@ class Admission:
     @property
     def running(self) -> int:
         """Invocations that pods run, those without caller too."""
-        return sum(link.load for link in self._links.values())
+        return sum(link.running for link in self._links.values())
 
     def figures(self) -> list[tuple[FunctionKey, int, int, int]]:
         """(function, running, queued, ready) of each function that has links or waiting invocations."""
         return [
-            (queue.key, sum(link.load for link in queue.links.by_number.values()), len(queue.waiting.line), queue.links.ready)
+            (queue.key, sum(link.running for link in queue.links.by_number.values()), len(queue.waiting.line), queue.links.ready)
             for queue in self._queues.values()
             if queue.links.by_number or queue.waiting.line
         ]

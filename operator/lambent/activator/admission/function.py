@@ -54,6 +54,7 @@ class FunctionQueue:
         """Seconds that an invocation takes in a pod, as of late; 0: none has ended yet."""
         self._unfit_until = 0.0
         """Until then generic pods are of no use to it."""
+        self._none_ahead_until = 0.0
         self._starts = Starts(limits)
         self._trials = Trials(limits)
 
@@ -108,8 +109,9 @@ class FunctionQueue:
             if invocation.sent:
                 link.ghosts[invocation.number] = now + self._longest()
             else:
-                link.add_credit(1)
-                self.meter.change(-1, now)
+                if not invocation.ahead:
+                    link.add_credit(1)
+                self._vacated(link, now)
             self._settle(link, now, out)
 
     def expire(self, now: float, out: list[Action]) -> None:
@@ -160,8 +162,10 @@ class FunctionQueue:
         held = True
         if invocation is not None:
             invocation.state = State.DONE
-            self.meter.change(-1, now)
+            self._vacated(link, now)
             took = now - invocation.dispatched_at
+            if invocation.ahead:
+                took /= 2  # it has waited for another one to end
             self._pace = took if not self._pace else self._pace + (took - self._pace) * _PACE_WEIGHT
             if invocation.wants_more and not again:
                 link.wanting = True
@@ -183,7 +187,9 @@ class FunctionQueue:
             self._end_ghost(link, number, now)
         else:
             invocation.bounces += 1
-            self.waiting.put_back(invocation, now)
+            if invocation.ahead:
+                self._none_ahead_until = now + self._limits.ahead_pause_seconds
+            self._put_back(link, invocation, now)
         link.credit = 0
         link.wanting = True
         self._settle(link, now, out)
@@ -208,13 +214,13 @@ class FunctionQueue:
         for number in list(link.ghosts):
             self._end_ghost(link, number, now)
         for invocation in sorted(link.in_flight.values(), key=lambda invocation: -invocation.sequence):
+            del link.in_flight[invocation.number]
             if invocation.sent:
                 invocation.state = State.DONE
-                self.meter.change(-1, now)
+                self._vacated(link, now)
                 out.append(Fail(invocation, Failure(PLATFORM_LINK_LOST, "the pod went away while the function ran")))
             else:
-                self.waiting.put_back(invocation, now)
-        link.in_flight.clear()
+                self._put_back(link, invocation, now)
         self._starts.lost(len(self.links.by_number))
         self.pump(now, out)
 
@@ -241,11 +247,17 @@ class FunctionQueue:
 
     # Moving on
 
-    def pump(self, now: float, out: list[Action]) -> None:
-        """Send what waits into what is free, then see to it that what stays waiting is known where it must be."""
+    def pump(self, now: float, out: list[Action], busy: Link | None = None) -> None:
+        """Send what waits into what is free, then see to it that what stays waiting is known where it must be.
+
+        `busy`: a link that has just had one invocation less, and may have one ahead of its next slot.
+        """
         waiting = self.waiting
         while waiting.line:
             link = self.links.best()
+            if link is None and busy is not None and self._goes_ahead(waiting.line[0], busy, now):
+                self._send(busy, waiting.take_to_send(now), now, out, ahead=True)
+                continue
             if link is None:
                 self._want(out)
                 self.plan_start(now, out)
@@ -266,6 +278,12 @@ class FunctionQueue:
             if scale is not None:
                 # Those that are about to be the Deployment's are not its to start: their adoption raises the scale by them.
                 out.append(Start(self.key, scale - self.links.held))
+
+    def _goes_ahead(self, invocation: Invocation, link: Link, now: float) -> bool:
+        """Whether it is worth its while to wait in the pod: for a moment, and where its payload is small."""
+        limits = self._limits
+        fast = 0 < self._pace <= limits.ahead_seconds and now >= self._none_ahead_until
+        return fast and link.takes_ahead and len(invocation.payload) <= limits.ahead_bytes
 
     def _current_pace(self, now: float) -> float:
         """As of late, but no shorter than every pod has been at work by now without an end: a handler may have become slow."""
@@ -312,10 +330,10 @@ class FunctionQueue:
         if not self.waiting.line:
             return 0
         before = len(link.in_flight)
-        self.pump(now, out)
+        self.pump(now, out, link)
         return len(link.in_flight) - before
 
-    def _send(self, link: Link, invocation: Invocation, now: float, out: list[Action]) -> None:
+    def _send(self, link: Link, invocation: Invocation, now: float, out: list[Action], *, ahead: bool = False) -> None:
         number = link.take_number()
         invocation.state = State.SENT
         invocation.link = link.number
@@ -323,8 +341,12 @@ class FunctionQueue:
         invocation.dispatched_at = now
         invocation.sent = False
         invocation.wants_more = bool(self.waiting.line)
-        link.credit -= 1
+        invocation.ahead = ahead
+        if not ahead:
+            link.credit -= 1
         link.in_flight[number] = invocation
+        if link.load > link.slots:
+            self.meter.change(-1, now)  # only so many of them are load: the others still wait, for a moment
         self.links.place(link)
         out.append(Send(link.number, invocation))
 
@@ -350,5 +372,16 @@ class FunctionQueue:
         """A started invocation without caller has ended."""
         if link.ghosts.pop(number, None) is None:
             return False
-        self.meter.change(-1, now)
+        self._vacated(link, now)
         return True
+
+    def _vacated(self, link: Link, now: float) -> None:
+        """A link has one invocation less."""
+        if link.load < link.slots:
+            self.meter.change(-1, now)
+
+    def _put_back(self, link: Link, invocation: Invocation, now: float) -> None:
+        """One that the link had has not started: back to its place."""
+        if link.load >= link.slots:
+            self.meter.change(1, now)  # as all that were sent and are put back
+        self.waiting.put_back(invocation, now)

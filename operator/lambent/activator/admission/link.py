@@ -13,6 +13,7 @@ class Link:
     """One pod's link. `credit` is how many invocations it is believed to take now; its shim may know better and bounce one."""
 
     __slots__ = (
+        "ahead",
         "asked_at",
         "born",
         "credit",
@@ -38,6 +39,8 @@ class Link:
         self.revision = revision
         self.slots = slots
         self.credit = 0
+        self.ahead = False
+        """Whether its shim keeps invocations that come ahead of a slot."""
         self.initialized = False
         self.failure: Failure | None = None
         """How its last initialisation failed."""
@@ -94,8 +97,18 @@ class Link:
 
     @property
     def load(self) -> int:
-        """Invocations of this activator that hold its slots."""
+        """Invocations of this activator that it has, in slots or ahead of them."""
         return len(self.in_flight) + len(self.ghosts)
+
+    @property
+    def running(self) -> int:
+        """Those that hold slots, as far as can be known from here."""
+        return min(self.load, self.slots)
+
+    @property
+    def takes_ahead(self) -> bool:
+        """Whether one more may be sent though no slot is known to be free: it has fewer than twice its slots."""
+        return self.ahead and self.load < 2 * self.slots and self.usable and self.failure is None
 
     def take_number(self) -> int:
         """The next id; 32 bits, never one in use."""
@@ -108,7 +121,7 @@ class Link:
 
     def add_credit(self, count: int) -> None:
         """More slots are free; never believed beyond all those that no answer is awaited from."""
-        self.credit = min(self.credit + count, self.slots - len(self.in_flight))
+        self.credit = max(0, min(self.credit + count, self.slots - len(self.in_flight)))
 
     def __repr__(self) -> str:
         return f"<Link {self.number} credit={self.credit} in_flight={len(self.in_flight)} wanting={self.wanting}>"

@@ -86,6 +86,13 @@ class Limits:
     """How long a generic pod may take to say that it has become what it was asked to."""
     unfit_seconds: float = 60.0
     """How long a function whose code or environment could not be had goes without generic pods."""
+    ahead_seconds: float = 0.005
+    """Invocations of a function that take no longer may be sent to a pod ahead of a slot, as many as it has slots: its worker then has the
+    next one at once, where it would wait for the way to the activator and back."""
+    ahead_bytes: int = 64 * 1024
+    """Payloads over this are not sent ahead: they would fill a pod's memory."""
+    ahead_pause_seconds: float = 0.5
+    """How long none is sent ahead once one has come back unstarted."""
     answer_grace_seconds: float = 15.0
     """How long after a function's timeout its shim may still answer before it counts as broken."""
 
@@ -103,6 +110,7 @@ class Invocation:
     """One invocation on its way. Admission owns all fields but `waiter` and `sent`, which belong to the edges."""
 
     __slots__ = (
+        "ahead",
         "bounces",
         "dispatched_at",
         "enqueued_at",
@@ -141,6 +149,8 @@ class Invocation:
         """Whether its last byte has left: from then on its handler may have started."""
         self.wants_more = False
         """Whether it was sent with WAITING."""
+        self.ahead = False
+        """Whether it was sent though no slot is known to be free: its shim may keep it for a moment."""
         self.bounces = 0
         self.trial = False
         """Whether it tries a function that is blocked."""

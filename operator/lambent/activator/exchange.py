@@ -44,6 +44,8 @@ from lambent.telemetry.activator_metrics import ActivatorMetrics
 
 LINK_PATH = "/link"
 TICK_SECONDS = 0.05
+CLOCK_SECONDS = 0.002
+"""The event loop's clock tells milliseconds: what is to happen after some of them is sure to be due that much later."""
 TICKS_PER_CHECK = 20
 TICKS_PER_PING = 100
 
@@ -184,6 +186,9 @@ class Exchange:
         if calm and self._desk is not None and session.identity is not None:
             self._desk.calm(session.identity, hello.function)
         self._perform(self.admission.initialized(session.number, failure, self._loop.time()))
+        if self.admission.queued:
+            # More pods may be taken once this one has been at work for a moment, which the next tick may be long after.
+            self._loop.call_later(self.admission.limits.settle_seconds + CLOCK_SECONDS, self._look_again)
 
     def answered(self, session: LinkSession, number: int, flags: int, meta: bytes, payload: bytes) -> None:
         """A whole RESULT."""
@@ -262,6 +267,9 @@ class Exchange:
             if ticks % TICKS_PER_PING == 0:
                 for session in list(self._sessions.values()):
                     session.ping()
+
+    def _look_again(self) -> None:
+        self._perform(self.admission.tick(self._loop.time()))
 
     # Doing
 

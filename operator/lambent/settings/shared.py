@@ -21,8 +21,8 @@ def init_boost_millis() -> Any:
 
 def starts_at_once() -> Any:
     """Activator and autoscaler, since both raise scales."""
-    text = "Pods of one function that start at the same time; as many as are ready, where those are more."
-    return setting("LAMBENT_STARTS_AT_ONCE", 10, text, low=1, high=1000)
+    text = "Pods of one function that may always start at the same time; more do where the cluster has room."
+    return setting("LAMBENT_STARTS_AT_ONCE", 3, text, low=1, high=1000)
 
 
 def pool_max_memory_mib() -> Any:

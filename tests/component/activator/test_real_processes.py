@@ -210,13 +210,13 @@ def test_a_function_that_takes_too_long_is_a_timeout_by_lambdas_words(loopback: 
     assert status == 200, (headers, body)
 
 
-def test_fifty_at_once_are_all_served_by_ten_pods_at_first(loopback: Loopback) -> None:
+def test_fifty_at_once_are_all_served_by_three_pods_at_first(loopback: Loopback) -> None:
     body = function("act", "app.act", scaling={"maxScale": 20})
     activator = loopback.activator(body)
     with ThreadPoolExecutor(50) as pool:
         answers = [pool.submit(invoke, activator, "act", {"sleep": 0.1}) for _ in range(50)]
-        wait_for(lambda: any(line.get("replicas") == 10 for line in activator.said), "ten pods to be asked for", 20, 0.005)
-        for _ in range(5):
+        wait_for(lambda: any(line.get("replicas") == 3 for line in activator.said), "three pods to be asked for", 20, 0.005)
+        for _ in range(3):
             loopback.shim(body, activator, ready=False)
         served = [answer.result(60) for answer in answers]
 

@@ -36,6 +36,8 @@ from lambent.api.reasons import PLATFORM_LINK_LOST, PLATFORM_NOT_READY, PLATFORM
 
 _PACE_WEIGHT = 0.2
 """Of the last invocation, in the moving average of their durations."""
+_LEAST_PACE_SECONDS = 0.0005
+"""Clocks may tell nothing below a millisecond: what takes 0 is known to be quick, and not unknown."""
 
 
 class FunctionQueue:
@@ -154,6 +156,7 @@ class FunctionQueue:
             link.credit = link.slots
         link.failure = failure
         self.links.count()
+        self._starts.came(now, self.links)
         self._settle(link, now, out)
 
     def result(self, link: Link, number: int, again: bool, now: float, out: list[Action]) -> Invocation | None:
@@ -163,7 +166,7 @@ class FunctionQueue:
         if invocation is not None:
             invocation.state = State.DONE
             self._vacated(link, now)
-            took = now - invocation.dispatched_at
+            took = max(now - invocation.dispatched_at, _LEAST_PACE_SECONDS)
             if invocation.ahead:
                 took /= 2  # it has waited for another one to end
             self._pace = took if not self._pace else self._pace + (took - self._pace) * _PACE_WEIGHT
@@ -268,12 +271,22 @@ class FunctionQueue:
     def plan_start(self, now: float, out: list[Action]) -> None:
         """Ask for the pods that are missing: generic ones, and where there are not enough of them, the Deployment's."""
         starts, rules = self._starts, self.rules
-        if rules is None or starts.is_early(now, self.waiting, self.links):
+        if rules is None or starts.is_early(now, self.waiting, self.links, self._pace):
             return
         pace = self._current_pace(now)
-        missing, fresh = starts.count_missing(self.waiting, self.links, rules, pace)
-        self.meter.starts += fresh
-        if missing and self._take(missing, rules, now, out) < missing:
+        missing = starts.count_missing(self.waiting, self.links, rules, pace)
+        if not missing:
+            return
+        generic = self._count_generic(rules, now)
+        taken = min(missing, generic)
+        if not pace:
+            taken = min(taken, starts.count_step(now, self.waiting, self.links))
+        there = len(self.links.serving)
+        for _ in range(taken):
+            self._take(rules, now, out)
+        short = taken == generic < missing and not starts.is_patient(now, self.waiting, self.links)
+        self.meter.starts += starts.note_needed(there, there + (missing if short else taken))
+        if short:
             scale = starts.ask(now, self.waiting, self.links, rules, pace)
             if scale is not None:
                 # Those that are about to be the Deployment's are not its to start: their adoption raises the scale by them.
@@ -290,24 +303,23 @@ class FunctionQueue:
         ages = [now - next(iter(link.in_flight.values())).dispatched_at for link in self.links.by_number.values() if link.in_flight]
         return max(self._pace, min(ages)) if ages and self._pace else self._pace
 
-    def _take(self, missing: int, rules: Rules, now: float, out: list[Action]) -> int:
-        """Have generic pods become this function's; how many of those that are missing."""
+    def _count_generic(self, rules: Rules, now: float) -> int:
+        """Generic pods that it may take."""
         if not rules.pool or now < self._unfit_until:
             return 0
-        links = self.links
-        allowed = self._pools.allowance(self.key, rules.max_scale, len(links.serving), links.held)
-        taken = 0
-        while taken < min(missing, allowed):
-            link = self._pools.take(PoolKey(self.key.namespace, rules.pool))
-            if link is None:
-                break
-            link.turn_into(self.key, rules.revision, rules.concurrency)
-            link.asked_at = now
-            link.held = True
-            links.add(link)
-            out.append(Become(link.number, self.key, rules.revision))
-            taken += 1
-        return taken
+        allowed = self._pools.allowance(self.key, rules.max_scale, len(self.links.serving), self.links.held)
+        return min(allowed, self._pools.count(PoolKey(self.key.namespace, rules.pool)))
+
+    def _take(self, rules: Rules, now: float, out: list[Action]) -> None:
+        """Have a generic pod become this function's."""
+        link = self._pools.take(PoolKey(self.key.namespace, rules.pool))
+        if link is None:
+            return
+        link.turn_into(self.key, rules.revision, rules.concurrency)
+        link.asked_at = now
+        link.held = True
+        self.links.add(link)
+        out.append(Become(link.number, self.key, rules.revision))
 
     @property
     def wanted(self) -> int:

@@ -72,10 +72,12 @@ class Limits:
     queue_seconds: float = 60.0
     start_patience_seconds: float = 0.1
     """Where pods are ready, how long the oldest invocation waits before the activator asks for more of them by itself."""
+    settle_seconds: float = 0.01
+    """How long pods of a function of which no invocation has ended yet are at work before generic ones are added to them."""
     start_seconds: float = 0.6
     """What a pod takes to start at best: invocations that the pods there are will have taken by then need no other."""
-    starts_at_once: int = 10
-    """Pods of one function that start at the same time; as many as are ready, where those are more."""
+    starts_at_once: int = 3
+    """Pods of one function that may always start at the same time; more do where the cluster has room, see `window`."""
     start_retry_seconds: float = 1.0
     """When a raised scale has brought no pod, how long until it is asked for again."""
     initialise_again_seconds: float = 5.0

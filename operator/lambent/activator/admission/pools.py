@@ -42,6 +42,10 @@ class Pools:
         self.remove(link)
         return link
 
+    def count(self, pool: PoolKey) -> int:
+        """Generic pods that wait there."""
+        return len(self._idle.get(pool, ()))
+
     def figures(self) -> list[tuple[PoolKey, int]]:
         """(pool, generic pods) of each pool that has some."""
         return [(key, len(row)) for key, row in self._idle.items()]

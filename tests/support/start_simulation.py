@@ -25,14 +25,22 @@ from lambent.activator.admission.model import (
     Start,
     Want,
 )
+from lambent.api.scaling import Scaling
+from lambent.autoscaler.decision import Policy
+from lambent.autoscaler.fleet import Fleet
+from lambent.autoscaler.observed_function import DeploymentView, FunctionView
+from lambent.autoscaler.statistics import FunctionKey as AutoscaledKey
+from lambent.autoscaler.statistics import Push, Report
 from lambent_shim.slots import Slots
 
+AUTOSCALED = AutoscaledKey("team", "hello")
 KEY = FunctionKey("team", "hello")
 POOL = PoolKey("team", "python3.11")
 START_CORE_SECONDS = 0.5
 BECOME_CORE_SECONDS = 0.008
 ADOPTED_AFTER_SECONDS = 0.1
 TICK_SECONDS = 0.05
+PUSH_SECONDS = 0.2
 CLOCK_SECONDS = 0.002
 
 
@@ -68,6 +76,8 @@ class StartSimulation:
     idle_seconds: float = 0.0
     """Of each start, on top of its work: somebody writes, watches, schedules."""
     limits: Limits = field(default_factory=Limits)
+    autoscaler: bool = False
+    """Whether there is one, told by every activator at once."""
 
     longest_seconds: float = 300.0
     """Before it counts as forgotten."""
@@ -94,6 +104,12 @@ class StartSimulation:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._jobs: list[Job] = []
         self._count = count()
+        self._sequence = 0
+        self.raised_by_autoscaler = 0
+        self._fleet = Fleet(Policy(starts_at_once=self.limits.starts_at_once))
+        view = FunctionView(Scaling(max_scale=self.max_scale), self.concurrency, timeout_seconds=900, proving=False, broken=False)
+        self._fleet.set_function(AUTOSCALED, view, self.now)
+        self._watch()
         for _ in range(self.pool):
             pod = self._add_pod()
             for admission in self.admissions:
@@ -107,6 +123,8 @@ class StartSimulation:
             invocation = Invocation(KEY, b"{}", b"x", waiter=place)
             self._do(index, self.admissions[index].submit(invocation, self.now))
         self._later(TICK_SECONDS, self._tick)
+        if self.autoscaler:
+            self._later(PUSH_SECONDS * 0.7, self._push)
         while len(self.served) - before < invocations:
             self._step()
             assert self.now - self.origin < self.longest_seconds, f"{len(self.served) - before} of {invocations} are served"
@@ -141,6 +159,28 @@ class StartSimulation:
     def _look_again(self) -> None:
         for index, admission in enumerate(self.admissions):
             self._do(index, admission.tick(self.now))
+
+    # What the autoscaler hears and does
+
+    def _push(self) -> None:
+        self._sequence += 1
+        for index, admission in enumerate(self.admissions):
+            reports = tuple(
+                Report(AUTOSCALED, each.concurrency, each.queued, each.requests, each.ready, each.starts)
+                for each in admission.read_statistics(self.now)
+            )
+            self._fleet.push(Push(f"activator-{index}", self._sequence, PUSH_SECONDS, reports), self.now)
+        self._watch()
+        for assessment in self._fleet.decide_all(self.now):
+            if assessment.order is not None and assessment.order.desired > assessment.order.current:
+                self.raised_by_autoscaler += assessment.order.desired - assessment.order.current
+                self._raise_to(assessment.order.desired)
+        self._later(PUSH_SECONDS, self._push)
+
+    def _watch(self) -> None:
+        """The Deployment, as the API server tells of it."""
+        replicas = self.own + self.adopted
+        self._fleet.set_deployment(AUTOSCALED, DeploymentView(KEY.name, replicas, replicas, next(self._count)), self.now)
 
     # What activators want done
 
@@ -231,8 +271,8 @@ class StartSimulation:
 
     def _check(self) -> None:
         started = self.own + len(self.turned)
-        # Until a generic pod is the Deployment's, another activator may have the Deployment start what its share of them does not allow.
-        alone = self.activators == 1 or not self.pool
+        # Until a generic pod is the Deployment's, others count without it, and the Deployment is their bound.
+        alone = not self.pool or (self.activators == 1 and not self.autoscaler)
         most = started if alone else max(self.own, len(self.turned))
         assert most <= self.max_scale, f"{most} pods, at most {self.max_scale}"
         self.most_starting = max(self.most_starting, started - sum(pod.serves for pod in self.pods.values()))

@@ -17,6 +17,9 @@ from lambent.api.scaling import Scaling
 PROVING_SECONDS: Final = 610.0
 """A first revision's pods may take so long to initialise (pulling an image) before the idle rule applies to them; Knative's own limit."""
 
+LEAVE_SECONDS: Final = 1.0
+"""For so long the activators that hold waiting invocations are left alone with starting pods for them: they know the pool, and pace."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -29,7 +32,7 @@ class Policy:
     scale_down_delay_seconds: float = 0.0
     """A lower scale must have been desired for so long before it is applied."""
     starts_at_once: int = 1000
-    """Pods of one function that start at the same time; as many as are ready, where those are more."""
+    """Pods of one function that may start at the same time; as many as are ready, where those are more and nobody waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class Observed:
     """How long a first revision has been waiting for the outcome of its initialisation; None where there is nothing to wait for."""
     broken: bool = False
     """The only revision there is does not initialise: pods would not help."""
+    queued_seconds: float | None = None
+    """For how long some activator or other has said that invocations wait; None where none says so, or it has fallen silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +115,10 @@ def decide_scale(now: float, observed: Observed, target: Target, policy: Policy,
     scaling = target.scaling
     if _goes_to_zero(observed, scaling):
         return Decision(0, panicking=False, memory=Memory())
+    most = _most(observed, scaling, policy)
     if observed.waiting > 0:
         # A wait for the first pod is not load: it asks for slots, without headroom, and leaves no trace in the windows.
-        memory = note_raise(memory, _pods(observed.waiting, target.concurrency), now, scaling.stable_window_seconds)
+        memory = note_raise(memory, min(_pods(observed.waiting, target.concurrency), most), now, scaling.stable_window_seconds)
     desired, memory = _kpa(now, observed, target, policy, memory)
     if now < memory.raised_until:
         desired = max(desired, memory.raised_to)
@@ -125,10 +131,22 @@ def decide_scale(now: float, observed: Observed, target: Target, policy: Policy,
     if observed.broken:
         desired = min(desired, observed.replicas)
     if desired > observed.replicas:
-        # Pods that start at the same time on the same cores are ready at the same time, late: more are asked for as those come up.
-        firm = observed.ready + max(policy.starts_at_once, observed.ready)
-        desired = max(observed.replicas, min(desired, firm))
+        desired = min(desired, most)
     return Decision(desired, memory.panicking_since is not None, memory)
+
+
+def _most(observed: Observed, scaling: Scaling, policy: Policy) -> int:
+    """How high the scale may be raised, `replicas` at least: pods that start at the same time on the same cores are ready at the same
+    time, late, so more are asked for as those come up.
+
+    Where invocations wait, the activators pace the starts, and what was raised on top of that would come between.
+    """
+    most = observed.ready + max(policy.starts_at_once, observed.ready)
+    if observed.queued_seconds is not None:
+        # Ready pods may be from a pool, and not the Deployment's yet: it would start as many of its own.
+        helped = min(observed.ready, observed.replicas) + policy.starts_at_once if observed.queued_seconds >= LEAVE_SECONDS else 0
+        most = min(most, max(helped, scaling.min_scale))
+    return max(most, observed.replicas)
 
 
 def _goes_to_zero(observed: Observed, scaling: Scaling) -> bool:

@@ -58,7 +58,18 @@ class _Source:
 class ObservedFunction:
     """State of one function; every method takes the time and returns at once."""
 
-    __slots__ = ("_deployment", "_proving_since", "_sources", "_view", "_windows", "decision", "invoked_at", "memory", "seen_at")
+    __slots__ = (
+        "_deployment",
+        "_proving_since",
+        "_queued_since",
+        "_sources",
+        "_view",
+        "_windows",
+        "decision",
+        "invoked_at",
+        "memory",
+        "seen_at",
+    )
 
     def __init__(self, now: float) -> None:
         self.seen_at = now
@@ -72,6 +83,7 @@ class ObservedFunction:
         self._windows: tuple[Window, Window] | None = None
         self._sources: dict[str, _Source] = {}
         self._proving_since: float | None = None
+        self._queued_since: float | None = None
 
     @property
     def deployment(self) -> DeploymentView | None:
@@ -153,6 +165,7 @@ class ObservedFunction:
             self._count(source, started, source.concurrency)  # a push was lost: its word is taken to be that of the one before
         self._count(source, now, report.concurrency)
         source.concurrency, source.queued, source.ready, source.at = report.concurrency, report.queued, report.ready, now
+        self._note_queue(now)
         if report.requests or report.queued or report.concurrency > 0:
             self.seen_at = now
         if report.requests:
@@ -161,12 +174,15 @@ class ObservedFunction:
     def idle(self, activator: str) -> None:
         """An activator has pushed without a word on this function: nothing runs or waits there."""
         self._sources.pop(activator, None)
+        if not any(source.queued for source in self._sources.values()):
+            self._queued_since = None
 
     def observe(self, now: float, *, informed: bool) -> Observed | None:
         """Everything a decision needs; None while the Function or its Deployment is not known."""
         if self._view is None or self._deployment is None or self._windows is None:
             return None
         self._hold_silent(now, self._view)
+        self._note_queue(now)
         ready = self._ready(now)
         busy = [source for source in self._sources.values() if source.concurrency > 0 or source.queued > 0]
         pending = [(source.counted_until, source.concurrency) for source in busy if source.ready > 0]
@@ -183,6 +199,7 @@ class ObservedFunction:
             informed=informed,
             proving_seconds=None if self._proving_since is None else now - self._proving_since,
             broken=self._view.broken,
+            queued_seconds=None if self._queued_since is None else now - self._queued_since,
         )
 
     def decide(self, now: float, policy: Policy, *, informed: bool) -> tuple[Observed, Decision] | None:
@@ -203,6 +220,13 @@ class ObservedFunction:
         if fresh:
             return max(fresh)
         return self._deployment.ready if self._deployment is not None else 0
+
+    def _note_queue(self, now: float) -> None:
+        """One that has fallen silent may be gone: nobody would start pods for what waits there."""
+        if not any(source.queued > 0 and now - source.at <= FRESH_SECONDS for source in self._sources.values()):
+            self._queued_since = None
+        elif self._queued_since is None:
+            self._queued_since = now
 
     def _note_raise(self, replicas: int, now: float) -> None:
         # Whoever raised it has work for it, or, after a restart of ours, it may have had some a moment ago.

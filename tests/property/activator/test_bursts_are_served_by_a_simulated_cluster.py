@@ -21,36 +21,29 @@ def check(simulation: StartSimulation, invocations: int) -> None:
         assert simulation.begun == sorted(simulation.begun)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.integers(1, 150),
-    st.integers(1, 32),
-    st.sampled_from((0.0005, 0.01, 0.2, 1.0, 5.0)),
-    st.integers(1, 50),
-    st.integers(0, 12),
-    st.integers(1, 3),
-    st.integers(1, 4),
-    st.sampled_from((0.0, 0.4)),
-    st.integers(1, 12),
+simulations = st.builds(
+    StartSimulation,
+    cores=st.integers(1, 32),
+    seconds=st.sampled_from((0.0005, 0.01, 0.2, 1.0, 5.0)),
+    max_scale=st.integers(1, 50),
+    pool=st.integers(0, 12),
+    activators=st.integers(1, 3),
+    concurrency=st.integers(1, 4),
+    idle_seconds=st.sampled_from((0.0, 0.4)),
+    limits=st.builds(Limits, starts_at_once=st.integers(1, 12), queue_seconds=st.just(1e9)),
+    autoscaler=st.booleans(),
+    longest_seconds=st.just(1e4),
 )
-def test_every_burst_is_served_whole_and_in_order(
-    invocations: int,
-    cores: int,
-    seconds: float,
-    max_scale: int,
-    pool: int,
-    activators: int,
-    concurrency: int,
-    idle_seconds: float,
-    starts_at_once: int,
-) -> None:
-    limits = Limits(starts_at_once=starts_at_once, queue_seconds=1e9)
-    simulation = StartSimulation(cores, seconds, max_scale, pool, activators, concurrency, idle_seconds, limits)
-    simulation.longest_seconds = 1e4
+
+
+@settings(max_examples=60, deadline=None)
+@given(simulations, st.integers(1, 150))
+def test_every_burst_is_served_whole_and_in_order(simulation: StartSimulation, invocations: int) -> None:
     simulation.run(invocations)
     check(simulation, invocations)
 
 
+@pytest.mark.parametrize("autoscaler", [False, True])
 @pytest.mark.parametrize("activators", [1, 2])
 @pytest.mark.parametrize(
     ("cores", "max_scale", "pool", "within_seconds"),
@@ -63,9 +56,10 @@ def test_every_burst_is_served_whole_and_in_order(
     ],
 )
 def test_two_hundred_invocations_of_a_second_take_little_more_than_they_must(
-    activators: int, cores: int, max_scale: int, pool: int, within_seconds: float
+    activators: int, cores: int, max_scale: int, pool: int, within_seconds: float, *, autoscaler: bool
 ) -> None:
-    simulation = StartSimulation(cores, 1.0, max_scale, pool, activators)
+    """An autoscaler neither helps nor gets in the way."""
+    simulation = StartSimulation(cores, 1.0, max_scale, pool, activators, autoscaler=autoscaler)
 
     assert simulation.run(200) <= within_seconds
     check(simulation, 200)
@@ -88,8 +82,9 @@ def test_a_burst_of_seconds_takes_the_whole_pool_within_a_tenth_of_a_second(acti
     assert max(simulation.taken_at) <= 0.1
 
 
-def test_few_starts_run_at_once_on_few_cores_and_many_on_many() -> None:
-    few, many = StartSimulation(2, 1.0), StartSimulation(100, 1.0)
+@pytest.mark.parametrize("autoscaler", [False, True])
+def test_few_starts_run_at_once_on_few_cores_and_many_on_many(*, autoscaler: bool) -> None:
+    few, many = (StartSimulation(cores, 1.0, autoscaler=autoscaler) for cores in (2, 100))
     for simulation in (few, many):
         simulation.run(200)
 

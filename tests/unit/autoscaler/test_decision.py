@@ -81,6 +81,34 @@ def test_a_few_pods_start_at_once_and_more_as_those_come_up(ready: int, replicas
     )
 
 
+@pytest.mark.parametrize(
+    ("queued_seconds", "ready", "replicas", "expected"),
+    [
+        (None, 20, 20, 40),
+        (0.9, 20, 20, 20),  # the activators are at it
+        (1.0, 20, 20, 23),
+        (1.0, 0, 0, 3),
+        (9.0, 10, 0, 3),  # ten of a pool are at work, and not the Deployment's yet
+        (9.0, 10, 30, 30),
+    ],
+)
+def test_while_invocations_wait_no_more_than_a_few_are_added(
+    queued_seconds: float | None, ready: int, replicas: int, expected: int
+) -> None:
+    burst = replace(CALM, stable_concurrency=700.0, panic_concurrency=700.0, ready=ready, replicas=replicas, queued_seconds=queued_seconds)
+
+    assert desired(burst, policy=Policy(starts_at_once=3)) == expected
+
+
+def test_what_waited_for_the_first_pod_asks_for_no_more_once_it_is_served() -> None:
+    waiting = replace(CALM, ready=0, replicas=0, waiting=50.0, queued_seconds=1.5)
+    first = decide_scale(NOW, waiting, TARGET, Policy(starts_at_once=3), Memory())
+    served = replace(CALM, ready=3, replicas=3)
+
+    assert first.desired == 3
+    assert decide_scale(NOW + 1.0, served, TARGET, Policy(starts_at_once=3), first.memory).desired == 3
+
+
 def test_a_wait_for_the_first_pod_asks_for_slots_without_headroom_and_is_no_panic() -> None:
     waiting = replace(CALM, ready=0, replicas=0, waiting=3.0)
     decision = decide_scale(NOW, waiting, TARGET, Policy(), Memory())

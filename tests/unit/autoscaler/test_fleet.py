@@ -26,9 +26,9 @@ class World:
     def deploy(self, replicas: int, version: int) -> None:
         self.fleet.set_deployment(KEY, DeploymentView("hello", replicas, replicas, version), self.now)
 
-    def push(self, concurrency: float | None = None, activator: str = "a", ready: int = 1, requests: int = 0) -> None:
+    def push(self, concurrency: float | None = None, activator: str = "a", ready: int = 1, requests: int = 0, *, queued: int = 0) -> None:
         self.sequence += 1
-        reports = () if concurrency is None else (Report(KEY, concurrency, 0, requests, ready),)
+        reports = () if concurrency is None else (Report(KEY, concurrency, queued, requests, ready),)
         self.fleet.push(Push(activator, self.sequence, 0.2, reports), self.now)
 
     def beat(self, seconds: float, concurrency: float | None = None, activator: str = "a") -> World:
@@ -56,6 +56,58 @@ def test_the_idle_time_begins_with_the_last_invocation() -> None:
     assert world.order is None
     world.beat(2)
     assert world.order is not None
+
+
+def queued_seconds(world: World) -> float | None:
+    (assessment,) = world.fleet.decide_all(world.now)
+    seconds = assessment.observed.queued_seconds
+    return None if seconds is None else round(seconds, 3)
+
+
+def test_how_long_invocations_wait_is_known_of_all_activators_together() -> None:
+    world = World()
+    world.push(9.0, "a", queued=5)
+    assert queued_seconds(world) == 0.0
+    world.now += 0.6
+    world.push(9.0, "b", queued=1)
+    world.push(9.0, "a", queued=0)
+    assert queued_seconds(world) == 0.6
+    world.now += 0.2
+    world.push(9.0, "b", queued=0)
+    assert queued_seconds(world) is None
+    world.push(9.0, "b", queued=1)
+    assert queued_seconds(world) == 0.0
+
+
+def test_a_wait_that_ends_between_two_decisions_has_ended() -> None:
+    world = World()
+    world.push(9.0, queued=5)
+    assert queued_seconds(world) == 0.0
+    for queued in (0, 5):
+        world.now += 0.2
+        world.push(9.0, queued=queued)
+
+    assert queued_seconds(world) == 0.0
+
+
+def test_each_wait_begins_anew_after_one_that_ended_in_silence() -> None:
+    world = World()
+    world.push(9.0, queued=5)
+    world.now += 0.5
+    world.push()
+    world.now += 0.5
+    world.push(9.0, queued=5)
+
+    assert queued_seconds(world) == 0.0
+
+
+def test_what_waits_at_an_activator_that_has_fallen_silent_is_not_left_to_it() -> None:
+    world = World()
+    world.push(9.0, queued=5)
+    world.now += 2.1
+    world.push(activator="b")
+
+    assert queued_seconds(world) is None
 
 
 def test_without_any_activator_nothing_goes_to_zero() -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any
 
 import pytest
 
@@ -31,7 +30,7 @@ from lambent.autoscaler.fleet import Fleet
 from lambent.autoscaler.observed_function import DeploymentView, FunctionView
 from lambent.autoscaler.statistics import FunctionKey as AutoscaledKey
 from lambent.autoscaler.statistics import Push, Report
-from lambent_shim.slots import Slots
+from lambent_shim.slots import Slots, Took
 
 AUTOSCALED = AutoscaledKey("team", "hello")
 KEY = FunctionKey("team", "hello")
@@ -192,9 +191,10 @@ class StartSimulation:
         if isinstance(action, Send):
             self._begin(index, action)
         elif isinstance(action, Want):
-            self._grant(self.pods[action.link], self.pods[action.link].slots.want(index))
+            self._grant(self.pods[action.link], [turn.link for turn in self.pods[action.link].slots.want(index)])
         elif isinstance(action, Return):
-            self._grant(self.pods[action.link], self.pods[action.link].slots.give_back(index, action.slots))
+            turns = self.pods[action.link].slots.give_back(index, action.slots)
+            self._grant(self.pods[action.link], [turn.link for turn in turns])
         elif isinstance(action, Start):
             self._raise_to(action.replicas)
         elif isinstance(action, Become):
@@ -207,7 +207,7 @@ class StartSimulation:
         pod, invocation = self.pods[action.link], action.invocation
         invocation.sent = True
         wants_more, number = invocation.wants_more, invocation.number
-        if not pod.slots.take(index):
+        if pod.slots.take(index) is Took.NOTHING:
             self._later(0, lambda: self._do(index, self.admissions[index].bounce(pod.number, number, self.now)))
             return
         self.begun.append(invocation.waiter)
@@ -221,7 +221,7 @@ class StartSimulation:
         self._do(index, actions)
         self._grant(pod, [finished.grant] if finished.grant is not None else [])
 
-    def _grant(self, pod: Pod, indexes: list[Any]) -> None:
+    def _grant(self, pod: Pod, indexes: list[int]) -> None:
         for index in indexes:
             self._later(0, lambda index=index: self._do(index, self.admissions[index].grant(pod.number, 1, self.now)))  # type: ignore[misc]
 

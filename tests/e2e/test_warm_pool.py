@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.manifests import function
+from tests.e2e.framework.node import node_agent_held
 from tests.e2e.framework.workspace import Workspace
 from tests.support.http_client import Response
 from tests.support.waiting import wait_for
@@ -292,6 +293,20 @@ def test_activators_killed_at_any_step_leave_no_pod_that_is_nobodys_or_two_funct
         return len(generic_pods(workspace)) >= 2
 
     wait_for(whole, "every pod to be somebody's, and the pool to be full", 90)
+
+
+def test_a_node_agent_that_stands_still_holds_up_no_cold_start(workspace: Workspace, control_plane: ControlPlane) -> None:
+    deploy_at_zero(workspace, function("unaided", NAMED, memory="512Mi"))
+    (node, *_) = {pod["spec"]["nodeName"] for pod in generic_pods(workspace)}
+
+    with node_agent_held(workspace.api, control_plane, node):
+        first = workspace.invoke("unaided")
+
+    assert (first.json["name"], came_from_pool(first)) == ("unaided", True)
+    uid = wait_moved(workspace, "unaided")["metadata"]["uid"]
+    (pod,) = workspace.pods("unaided", ending=False)
+    assert (pod["metadata"]["uid"], pod["spec"]["containers"][0]["resources"]["limits"]["memory"]) == (uid, "640Mi")
+    assert workspace.result("unaided")["memory"] == "512"
 
 
 def test_a_function_cannot_pretend_to_be_a_generic_pod_or_another_function(workspace: Workspace) -> None:

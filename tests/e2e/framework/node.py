@@ -1,8 +1,10 @@
-"""Processes of the node itself, reached from a pod in its process namespace: how a test stops an API server."""
+"""Processes of the node itself, reached from a pod in its process namespace: how a test stops an API server or a node agent."""
 
 from __future__ import annotations
 
 import http.client
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from tests.e2e.framework.control_plane import ControlPlane
@@ -11,17 +13,40 @@ from tests.e2e.framework.workspace import SYSTEM
 from tests.support.waiting import wait_for
 
 WAIT = "import time; time.sleep(3600)"
-STOP_API_SERVER = """
-import os, signal
-for name in os.listdir("/proc"):
-    try:
-        command = open(f"/proc/{name}/cmdline", "rb").read().split(b"\\0")[0]
-    except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
-        continue
-    if name.isdigit() and command.rsplit(b"/", 1)[-1] == b"kube-apiserver":
-        print("stopping", name, flush=True)
-        os.kill(int(name), signal.SIGKILL)
+FIND = """
+import os, signal, time
+
+def find(wanted):
+    for name in os.listdir("/proc"):
+        try:
+            command = open(f"/proc/{name}/cmdline", "rb").read().split(b"\\0")[0]
+        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+            continue
+        if name.isdigit() and command.rsplit(b"/", 1)[-1] == wanted:
+            yield int(name)
+
 """
+STOP_API_SERVER = (
+    FIND
+    + """
+for pid in find(b"kube-apiserver"):
+    os.kill(pid, signal.SIGKILL)
+"""
+)
+HOLD_NODE_AGENT = (
+    FIND
+    + """
+kubelets = list(find(b"kubelet"))
+try:
+    for pid in kubelets:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(10)
+finally:
+    for pid in kubelets:
+        os.kill(pid, signal.SIGCONT)
+"""
+)
+"""Less than the 40 s after which Kubernetes gives a node up."""
 
 
 def nodes_ready_since(api: KubeApi) -> str:
@@ -33,29 +58,58 @@ def nodes_ready_since(api: KubeApi) -> str:
 
 def restart_api_server(api: KubeApi, control_plane: ControlPlane) -> None:
     """Kills the API server's process; the kubelet starts it anew. Returns when it answers again and Kubernetes has found back to it."""
-    image: str = control_plane.pods("controller")[0]["spec"]["containers"][0]["image"]
+    image = _image(control_plane)
     name = "e2e-stop-api-server"
     started = _started_at(api)
+    _run(api, name, image, STOP_API_SERVER, {"node-role.kubernetes.io/control-plane": ""})
+    wait_for(lambda: control_plane.api_server_answers() and _started_at(api) not in ("", started), "a new API server", 150, interval=0.5)
+    api.delete("Pod", SYSTEM, name, grace_seconds=0)
+    _wait_until_pods_are_replaced(api, image)
+
+
+@contextmanager
+def node_agent_held(api: KubeApi, control_plane: ControlPlane, node: str) -> Iterator[None]:
+    """A node's kubelet stands still for the block, which must end within ten seconds; it goes on, and answers again, afterwards."""
+    name = "e2e-hold-node-agent"
+    _run(api, name, _image(control_plane), HOLD_NODE_AGENT, {"kubernetes.io/hostname": node})
+    wait_for(lambda: not _node_agent_answers(api, node), "the node agent to stand still", 30, interval=0.1)
+    yield
+    assert not _node_agent_answers(api, node), "it went on before the end of the block"
+    wait_for(lambda: _node_agent_answers(api, node), "the node agent to go on", 30)
+    api.delete("Pod", SYSTEM, name, grace_seconds=0)
+
+
+def _node_agent_answers(api: KubeApi, node: str) -> bool:
+    try:
+        return api.raw("GET", f"/api/v1/nodes/{node}/proxy/healthz", timeout=1) == b"ok"
+    except (ApiError, OSError, http.client.HTTPException):
+        return False
+
+
+def _image(control_plane: ControlPlane) -> str:
+    image: str = control_plane.pods("controller")[0]["spec"]["containers"][0]["image"]
+    return image
+
+
+def _run(api: KubeApi, name: str, image: str, script: str, selector: dict[str, str]) -> None:
+    """Run a script as root among the processes of such a node."""
     container = {
-        "name": "stop",
+        "name": "script",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["/opt/lambent/bin/python", "-c", STOP_API_SERVER],
+        "command": ["/opt/lambent/bin/python", "-c", script],
         "securityContext": {"runAsUser": 0, "privileged": True},
     }
     spec = {
         "hostPID": True,
         "restartPolicy": "Never",
         "containers": [container],
-        "nodeSelector": {"node-role.kubernetes.io/control-plane": ""},
+        "nodeSelector": selector,
         "tolerations": [{"operator": "Exists"}],
     }
     api.delete("Pod", SYSTEM, name, grace_seconds=0)
     wait_for(lambda: api.get("Pod", SYSTEM, name) is None, "an earlier one to be gone")
     api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": SYSTEM}, "spec": spec})
-    wait_for(lambda: control_plane.api_server_answers() and _started_at(api) not in ("", started), "a new API server", 150, interval=0.5)
-    api.delete("Pod", SYSTEM, name, grace_seconds=0)
-    _wait_until_pods_are_replaced(api, image)
 
 
 def _wait_until_pods_are_replaced(api: KubeApi, image: str) -> None:

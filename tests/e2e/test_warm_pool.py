@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.manifests import function
-from tests.e2e.framework.node import node_agent_held
+from tests.e2e.framework.node import api_server_held, node_agent_held
 from tests.e2e.framework.workspace import Workspace
 from tests.support.http_client import Response
 from tests.support.waiting import wait_for
@@ -307,6 +307,19 @@ def test_a_node_agent_that_stands_still_holds_up_no_cold_start(workspace: Worksp
     (pod,) = workspace.pods("unaided", ending=False)
     assert (pod["metadata"]["uid"], pod["spec"]["containers"][0]["resources"]["limits"]["memory"]) == (uid, "640Mi")
     assert workspace.result("unaided")["memory"] == "512"
+
+
+def test_an_api_server_that_stands_still_holds_up_no_cold_start(workspace: Workspace, control_plane: ControlPlane) -> None:
+    deploy_at_zero(workspace, function("apart", NAMED, memory="512Mi"))
+
+    with api_server_held(workspace.api, control_plane):
+        first = workspace.invoke("apart")
+        again = workspace.invoke("apart")
+
+    assert (first.json["name"], came_from_pool(first)) == ("apart", True)
+    assert (again.json["name"], came_from_pool(again)) == ("apart", False)
+    wait_moved(workspace, "apart")
+    assert workspace.result("apart")["memory"] == "512"
 
 
 def test_a_function_cannot_pretend_to_be_a_generic_pod_or_another_function(workspace: Workspace) -> None:

@@ -13,6 +13,7 @@ from tests.e2e.framework.workspace import SYSTEM
 from tests.support.waiting import wait_for
 
 WAIT = "import time; time.sleep(3600)"
+CONTROL_PLANE = {"node-role.kubernetes.io/control-plane": ""}
 FIND = """
 import os, signal, time
 
@@ -33,20 +34,20 @@ for pid in find(b"kube-apiserver"):
     os.kill(pid, signal.SIGKILL)
 """
 )
-HOLD_NODE_AGENT = (
+HOLD = (
     FIND
     + """
-kubelets = list(find(b"kubelet"))
+pids = list(find(b"PROGRAM"))
 try:
-    for pid in kubelets:
+    for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    time.sleep(10)
+    time.sleep(8)
 finally:
-    for pid in kubelets:
+    for pid in pids:
         os.kill(pid, signal.SIGCONT)
 """
 )
-"""Less than the 40 s after which Kubernetes gives a node up."""
+"""Less than the 10 s in which leaders have to renew their leases, and the 40 s after which Kubernetes gives a node up."""
 
 
 def nodes_ready_since(api: KubeApi) -> str:
@@ -61,7 +62,7 @@ def restart_api_server(api: KubeApi, control_plane: ControlPlane) -> None:
     image = _image(control_plane)
     name = "e2e-stop-api-server"
     started = _started_at(api)
-    _run(api, name, image, STOP_API_SERVER, {"node-role.kubernetes.io/control-plane": ""})
+    _run(api, name, image, STOP_API_SERVER, CONTROL_PLANE)
     wait_for(lambda: control_plane.api_server_answers() and _started_at(api) not in ("", started), "a new API server", 150, interval=0.5)
     api.delete("Pod", SYSTEM, name, grace_seconds=0)
     _wait_until_pods_are_replaced(api, image)
@@ -69,21 +70,34 @@ def restart_api_server(api: KubeApi, control_plane: ControlPlane) -> None:
 
 @contextmanager
 def node_agent_held(api: KubeApi, control_plane: ControlPlane, node: str) -> Iterator[None]:
-    """A node's kubelet stands still for the block, which must end within ten seconds; it goes on, and answers again, afterwards."""
-    name = "e2e-hold-node-agent"
-    _run(api, name, _image(control_plane), HOLD_NODE_AGENT, {"kubernetes.io/hostname": node})
-    wait_for(lambda: not _node_agent_answers(api, node), "the node agent to stand still", 30, interval=0.1)
+    """A node's kubelet stands still for the block, which must end within seconds; it goes on, and answers again, afterwards."""
+    with _held(api, control_plane, "kubelet", {"kubernetes.io/hostname": node}, f"/api/v1/nodes/{node}/proxy/healthz"):
+        yield
+
+
+@contextmanager
+def api_server_held(api: KubeApi, control_plane: ControlPlane) -> Iterator[None]:
+    """The API server stands still for the block, which must end within seconds; it goes on, and answers again, afterwards."""
+    with _held(api, control_plane, "kube-apiserver", CONTROL_PLANE, "/readyz"):
+        yield
+
+
+@contextmanager
+def _held(api: KubeApi, control_plane: ControlPlane, program: str, node: dict[str, str], health: str) -> Iterator[None]:
+    name = f"e2e-hold-{program}"
+
+    def answers() -> bool:
+        try:
+            return api.raw("GET", health, timeout=1) == b"ok"
+        except (ApiError, OSError, http.client.HTTPException):
+            return False
+
+    _run(api, name, _image(control_plane), HOLD.replace("PROGRAM", program), node)
+    wait_for(lambda: not answers(), f"{program} to stand still", 30, interval=0.1)
     yield
-    assert not _node_agent_answers(api, node), "it went on before the end of the block"
-    wait_for(lambda: _node_agent_answers(api, node), "the node agent to go on", 30)
+    assert not answers(), f"{program} went on before the end of the block"
+    wait_for(answers, f"{program} to go on", 30)
     api.delete("Pod", SYSTEM, name, grace_seconds=0)
-
-
-def _node_agent_answers(api: KubeApi, node: str) -> bool:
-    try:
-        return api.raw("GET", f"/api/v1/nodes/{node}/proxy/healthz", timeout=1) == b"ok"
-    except (ApiError, OSError, http.client.HTTPException):
-        return False
 
 
 def _image(control_plane: ControlPlane) -> str:

@@ -27,6 +27,7 @@ from lambent.controller.reconcile import FunctionReconciler
 from lambent.controller.survey import Survey
 from lambent.controller.trigger_index import Name, TriggerIndex
 from lambent.controller.trigger_reconcile import TriggerReconciler
+from lambent.controller.views import Counts
 from lambent.controller.work_queue import Key
 from lambent.controller.workers import Workers
 from lambent.kube.client import KubeClient
@@ -125,8 +126,18 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
         return again
 
     workers = Workers(reconcile, settings.workers, metrics)
-    survey = Survey(client, functions, workers.add, workers.is_busy, metrics.surveys.inc)
-    children = ChildWatches(client, workers.add, survey.ask)
+
+    def add(key: Key, delay: float = 0.0) -> None:
+        if key.kind == FUNCTION:
+            functions.disturb(key.namespace, key.name)
+        workers.add(key, delay)
+
+    def hear(key: Key, counts: Counts | None, delay: float) -> None:
+        if key.kind != FUNCTION or functions.hear(key.namespace, key.name, counts):
+            workers.add(key, delay)
+
+    survey = Survey(client, functions, add, workers.is_busy, metrics.surveys.inc)
+    children = ChildWatches(client, add, hear, survey.ask)
 
     async def watches_have_begun() -> None:
         await wait_for_definitions(client)
@@ -137,7 +148,7 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
     async def watch_users() -> None:
         # What ended while nobody watched left no event.
         survey.ask()
-        await watches.run_watches(workers.add, login)
+        await watches.run_watches(add, login)
 
     login = watches.log_in_by_kubeconfig
     if not settings.kubeconfig and settings.kubernetes_host:

@@ -5,12 +5,15 @@ Most are echoes: of the controller's own writes, or of the status that others ke
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from lambent.api.group import LABEL_FUNCTION, LABEL_ROLE, LABEL_RUNTIME, ROLE_POOL
-from lambent.controller.views import view_deployment, view_object, view_pod
+from lambent.controller.diagnosis import diagnose_pods
+from lambent.controller.views import Counts, PodView, view_deployment, view_object, view_pod
 from lambent.controller.work_queue import Key
 
 FUNCTION: Final = "Function"
@@ -45,6 +48,14 @@ RESOURCES: Final = (
 )
 
 
+class News(Enum):
+    """What a change asks for."""
+
+    NONE = "nothing"
+    COUNTS = "nothing but a new count where the Function is at rest, a reconcile elsewhere"
+    ANY = "a reconcile that reads everything"
+
+
 @dataclass(frozen=True, slots=True)
 class Child:
     """What is kept of an object for as long as it takes to say whether it is news."""
@@ -55,7 +66,11 @@ class Child:
     own: bool
     """It has a Function as its controller, so a Function's reconcile has made it."""
     looks: int | None
-    """A hash of all that decisions look at, for kinds that change in other ways; None where every change counts."""
+    """A hash of all that decisions look at, for kinds that change in other ways; None where every change counts. Without the counts."""
+    counts: Counts | None = None
+    """Of a Deployment."""
+    is_well: bool = False
+    """A pod that can change nothing for a Function at rest: no candidate, and in no trouble."""
 
 
 def view_child(plural: str, body: Mapping[str, Any]) -> Child:
@@ -67,42 +82,53 @@ def view_child(plural: str, body: Mapping[str, Any]) -> Child:
         key = Key(FUNCTION, metadata.get("namespace", ""), labels[LABEL_FUNCTION])
     elif labels.get(LABEL_ROLE) == ROLE_POOL and LABEL_RUNTIME in labels:
         key = Key(POOL, metadata.get("namespace", ""), labels[LABEL_RUNTIME])
-    return Child(metadata.get("uid", ""), key, bool(view_object(body).owner_uid), _looks(plural, body, labels))
-
-
-def _looks(plural: str, body: Mapping[str, Any], labels: Mapping[str, str]) -> int | None:
-    metadata = body["metadata"]
+    uid, own = metadata.get("uid", ""), bool(view_object(body).owner_uid)
     if plural == "deployments":
         view = view_deployment(body)
+        # A generation would stand for a spec, but for one with the scale in it.
+        spec = {name: value for name, value in (body.get("spec") or {}).items() if name != "replicas"}
         owned = (tuple(sorted(labels.items())), repr(metadata.get("ownerReferences")), view.deleting)
-        # A generation stands for a spec, the scale in it included.
-        return hash((metadata.get("generation"), *owned, view.replicas, view.failure))
+        looks = hash((json.dumps(spec, sort_keys=True, default=str), *owned, view.failure))
+        return Child(uid, key, own, looks, counts=view.counts)
     if plural == "pods":
-        return hash(view_pod(body))
-    return None
+        pod = view_pod(body)
+        return Child(uid, key, own, hash(pod), is_well=_is_well(pod))
+    return Child(uid, key, own, None)
+
+
+def _is_well(pod: PodView) -> bool:
+    return not pod.candidate and diagnose_pods([pod]) is None
 
 
 @dataclass(slots=True)
 class ChildNews:
     """Of one kind. Remembers a hash of each object that has changed, where its kind needs one."""
 
-    _looks: dict[str, int] = field(default_factory=dict)
+    _looks: dict[str, tuple[int, Counts | None]] = field(default_factory=dict)
 
-    def is_news_added(self, child: Child) -> bool:
+    def judge_added(self, child: Child) -> News:
         """What a Function's reconcile has made is no news to it; anything else may stand in its way, or have waited for it."""
         self._learn(child)
-        return not child.own
+        if child.own:
+            return News.NONE
+        return News.COUNTS if child.is_well else News.ANY
 
-    def is_news_modified(self, child: Child) -> bool:
+    def judge_modified(self, child: Child) -> News:
         """Whether it looks different now."""
         before = self._looks.get(child.uid)
         self._learn(child)
-        return child.looks is None or before != child.looks
+        if child.looks is None or before is None:
+            return News.COUNTS if child.is_well else News.ANY
+        looked, counted = before
+        if looked != child.looks:
+            return News.COUNTS if child.is_well else News.ANY
+        return News.NONE if counted == child.counts else News.COUNTS
 
-    def note_deleted(self, child: Child) -> None:
+    def judge_deleted(self, child: Child) -> News:
         """It is gone, which always is news."""
         self._looks.pop(child.uid, None)
+        return News.COUNTS if child.is_well else News.ANY
 
     def _learn(self, child: Child) -> None:
         if child.looks is not None:
-            self._looks[child.uid] = child.looks
+            self._looks[child.uid] = child.looks, child.counts

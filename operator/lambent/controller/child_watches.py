@@ -11,13 +11,15 @@ import functools
 from collections.abc import Callable
 from typing import Final
 
-from lambent.controller.child_news import RESOURCES, Child, ChildNews, Resource, view_child
+from lambent.controller.child_news import RESOURCES, Child, ChildNews, News, Resource, view_child
+from lambent.controller.views import Counts
 from lambent.controller.work_queue import Key
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.paths import collection_path
 from lambent.kube.watch import Added, Deleted, Listed, WatchSettings, watch_objects
 
 Add = Callable[[Key, float], None]
+Hear = Callable[[Key, Counts | None, float], None]
 
 
 CHANGES: Final = WatchSettings(changes_only=True)
@@ -29,12 +31,16 @@ read to know of any; after this, it is one that may be left over."""
 
 
 class ChildWatches:
-    """`begun` is set when every kind is watched; `missed` is called when events may have been missed after that."""
+    """`begun` is set when every kind is watched; `missed` is called when events may have been missed after that.
 
-    def __init__(self, client: KubeClient, add: Add, missed: Callable[[], None]) -> None:
+    `add` is told of news that asks for a whole look, `hear` of what changes no more than how many pods there are, or run.
+    """
+
+    def __init__(self, client: KubeClient, add: Add, hear: Hear, missed: Callable[[], None]) -> None:
         self.begun = asyncio.Event()
         self._client = client
         self._add = add
+        self._hear = hear
         self._missed = missed
         self._waiting_for = set(RESOURCES)
 
@@ -53,13 +59,13 @@ class ChildWatches:
             if isinstance(event, Listed):
                 # Pools are few, and nobody surveys them.
                 for child in event.items:
-                    self._tell(resource, child, LISTED_POOL_SECONDS)
+                    self._tell(child, News.ANY, LISTED_POOL_SECONDS)
                 self._begin(resource)
             elif isinstance(event, Deleted):
-                news.note_deleted(event.item)
-                self._tell(resource, event.item)
-            elif news.is_news_added(event.item) if isinstance(event, Added) else news.is_news_modified(event.item):
-                self._tell(resource, event.item)
+                self._tell(event.item, news.judge_deleted(event.item), resource.delay_seconds)
+            else:
+                found = news.judge_added(event.item) if isinstance(event, Added) else news.judge_modified(event.item)
+                self._tell(event.item, found, resource.delay_seconds)
 
     def _begin(self, resource: Resource) -> None:
         if resource not in self._waiting_for:
@@ -69,6 +75,10 @@ class ChildWatches:
         if not self._waiting_for:
             self.begun.set()
 
-    def _tell(self, resource: Resource, child: Child, delay_seconds: float | None = None) -> None:
-        if child.key is not None:
-            self._add(child.key, resource.delay_seconds if delay_seconds is None else delay_seconds)
+    def _tell(self, child: Child, news: News, delay_seconds: float) -> None:
+        if child.key is None or news is News.NONE:
+            return
+        if news is News.COUNTS:
+            self._hear(child.key, child.counts, delay_seconds)
+        else:
+            self._add(child.key, delay_seconds)

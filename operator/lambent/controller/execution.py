@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lambent.api.group import API_VERSION
@@ -10,7 +10,7 @@ from lambent.controller.drift import Accepted, Manifest, accept
 from lambent.controller.observation import RESOURCES
 from lambent.controller.plan import Create, Delete, Notice, Repair, Write
 from lambent.kube.client import JSON_PATCH, Json, KubeClient
-from lambent.kube.errors import AlreadyExistsError, BadRequestError, ConflictError, ForbiddenError, InvalidError, NotFoundError
+from lambent.kube.errors import AlreadyExistsError, BadRequestError, ConflictError, ForbiddenError, InvalidError, KubeError, NotFoundError
 from lambent.kube.events import EventRecorder
 from lambent.kube.paths import collection_path, object_path
 from lambent.telemetry.controller_metrics import ControllerMetrics
@@ -49,7 +49,7 @@ class Executor:
             return await self._repair(object_path(version, plural, namespace, str(write.built["metadata"]["name"])), write)
         except (ForbiddenError, InvalidError, BadRequestError) as error:
             if isinstance(write, Repair) and FAILED_TEST in error.message:
-                raise ConflictError(error.status, error.reason, "the object is another one by now", error.request) from error
+                raise _another_object(error) from error
             raise RefusedError(write.kind, error.message) from error
 
     async def write_status(self, plural: str, body: Json, status: Mapping[str, Any]) -> Json | None:
@@ -66,6 +66,19 @@ class Executor:
         except NotFoundError:
             # Deleted meanwhile: there is nobody to tell.
             return None
+
+    async def write_counts(self, plural: str, namespace: str, name: str, patch: Sequence[Json]) -> Json | None:
+        """A JSON patch of a status; the object with it, None where it is gone. ConflictError where one of its tests fails."""
+        self._count("Function/status", "patch")
+        path = object_path(API_VERSION, plural, namespace, name, "status")
+        try:
+            return await self._client.patch(path, patch, kind=JSON_PATCH, field_manager=FIELD_MANAGER)
+        except NotFoundError:
+            return None
+        except (InvalidError, BadRequestError) as error:
+            if FAILED_TEST in error.message:
+                raise _another_object(error) from error
+            raise
 
     async def tell(self, body: Json, notice: Notice) -> None:
         """An Event on the user's object."""
@@ -96,6 +109,10 @@ class Executor:
 
     def _count(self, kind: str, verb: str) -> None:
         self._metrics.writes.labels(kind, verb).inc()
+
+
+def _another_object(error: KubeError) -> ConflictError:
+    return ConflictError(error.status, error.reason, "the object is another one by now", error.request)
 
 
 def _remember(built: Manifest, answer: Json) -> Accepted | None:

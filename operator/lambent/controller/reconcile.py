@@ -16,6 +16,9 @@ from lambent.controller.execution import Executor, RefusedError
 from lambent.controller.observation import Children, build_observed, observe, read_function
 from lambent.controller.options import Installation
 from lambent.controller.plan import Observed, Plan
+from lambent.controller.resting import Resting, RestingFunctions, build_counts_patch, find_rest, plan_counts, tells_counts_alone
+from lambent.controller.status_pace import StatusPace
+from lambent.controller.views import Counts
 from lambent.kube.client import Json, KubeClient
 
 REFUSED_SECONDS: Final = 30.0
@@ -30,7 +33,7 @@ def _tell_nobody(_namespace: str, _name: str, _function: Function | None) -> Non
 
 
 class FunctionReconciler:
-    """Reconciles Functions; remembers of each only what the API server made of the last writes."""
+    """Reconciles Functions; remembers of each what the API server made of the last writes, and a few that are at rest."""
 
     def __init__(
         self,
@@ -47,6 +50,8 @@ class FunctionReconciler:
         self._clock = clock
         self._seen = seen
         self._accepted: dict[tuple[str, str], dict[str, Accepted]] = {}
+        self._resting = RestingFunctions()
+        self._pace = StatusPace()
 
     def knows(self, namespace: str, name: str) -> bool:
         """Whether that Function was there when last looked at."""
@@ -56,8 +61,19 @@ class FunctionReconciler:
         """All Functions that were there when last looked at, by (namespace, name)."""
         return self._accepted.keys()
 
+    def disturb(self, namespace: str, name: str) -> None:
+        """There is news of a Function: its next reconcile reads everything."""
+        self._resting.disturb((namespace, name))
+
+    def hear(self, namespace: str, name: str, counts: Counts | None) -> bool:
+        """A Deployment has other counts, these, or a pod that is well has changed (None). Whether a reconcile must follow."""
+        return self._resting.hear((namespace, name), counts)
+
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """One step; the seconds until the next look, None for not before something changes."""
+        resting = self._resting.begin((namespace, name), self._clock())
+        if resting is not None:
+            return await self._follow_counts(namespace, name, resting)
         body = await read_function(self._client, namespace, name)
         if body is None:
             # Its children go by their owner references.
@@ -79,6 +95,29 @@ class FunctionReconciler:
         observed = await observe(self._client, function, body, accepted)
         return await self._step(body, observed)
 
+    async def _follow_counts(self, namespace: str, name: str, resting: Resting) -> float | None:
+        """Nothing but a Function's counts can have changed: nothing is read."""
+        now = self._clock()
+        left_seconds = resting.seconds_left(now)
+        changes = plan_counts(now, resting)
+        if changes is None:
+            return left_seconds
+        wait_seconds = self._pace.wait_seconds((namespace, name), now)
+        if wait_seconds:
+            return _sooner(wait_seconds, left_seconds)
+        try:
+            written = await self._executor.write_counts(FUNCTIONS, namespace, name, build_counts_patch(resting, changes))
+        except BaseException:
+            # What was remembered is wrong, or may be by now.
+            self._resting.disturb((namespace, name))
+            raise
+        if written is None:
+            self._resting.disturb((namespace, name))
+            return 0.0
+        self._pace.wrote((namespace, name), now)
+        self._resting.wrote((namespace, name), written.get("status") or {})
+        return left_seconds
+
     def review(self, body: Json, children: Children) -> bool:
         """Whether a Function that lists have shown asks for a reconcile; writes nothing, and knows the Function from now on."""
         metadata = body["metadata"]
@@ -98,17 +137,24 @@ class FunctionReconciler:
     async def _step(self, body: Json, observed: Observed) -> float | None:
         """Decide and carry out. An announcement, which writes status alone, is followed at once by the step that it announces: what belongs
         to the Function is as it was read a moment ago, and each write names what it expects to find."""
-        plan = decide(self._clock(), observed, self._installation)
+        name = (observed.function.namespace, observed.function.name)
+        now = self._clock()
+        plan = decide(now, observed, self._installation)
+        if tells_counts_alone(observed.stored_status, plan) and (wait_seconds := self._pace.wait_seconds(name, now)):
+            self._resting.rest(name, find_rest(now, observed.function, observed.stored_status, observed, plan))
+            return _sooner(wait_seconds, plan.requeue_seconds)
         try:
             written = await self._carry_out(body, plan)
-            if written is None or plan.writes or plan.requeue_seconds != 0.0:
-                return plan.requeue_seconds
-            function = parse_function(written)
-            observed = replace(observed, function=function, stored_status=written.get("status") or {})
-            body, plan = written, decide(self._clock(), observed, self._installation)
-            await self._carry_out(body, plan)
+            if written is not None and not plan.writes and plan.requeue_seconds == 0.0:
+                function = parse_function(written)
+                observed = replace(observed, function=function, stored_status=written.get("status") or {})
+                body, plan = written, decide(self._clock(), observed, self._installation)
+                written = await self._carry_out(body, plan)
         except RefusedError as refused:
             return await self._tell_refusal(body, observed, refused)
+        if not plan.writes and (plan.status is None or written is not None):
+            function = parse_function(written) if written is not None else observed.function
+            self._resting.rest(name, find_rest(now, function, (written or body).get("status") or {}, observed, plan))
         return plan.requeue_seconds
 
     async def _carry_out(self, body: Json, plan: Plan) -> Json | None:
@@ -120,6 +166,8 @@ class FunctionReconciler:
             if accepted is not None:
                 self._accepted.setdefault((namespace, name), {})[write.kind] = accepted
         written = await self._executor.write_status(FUNCTIONS, body, plan.status) if plan.status is not None else None
+        if written is not None:
+            self._pace.wrote((namespace, name), self._clock())
         for notice in plan.notices:
             await self._executor.tell(body, notice)
         return written
@@ -133,3 +181,7 @@ class FunctionReconciler:
         status = {key: value for key, value in (told.status or {}).items() if key != "readyRevision"}
         await self._carry_out(body, replace(told, writes=(), status=status or None))
         return REFUSED_SECONDS
+
+
+def _sooner(seconds: float, other: float | None) -> float:
+    return seconds if other is None else min(seconds, other)

@@ -11,6 +11,7 @@ from lambent.api import conditions
 from lambent.api.conditions import Condition
 from lambent.controller.plan import NORMAL, WARNING, Notice, Observed, Plan, Write
 from lambent.controller.status_patch import build_conditions, diff_status
+from lambent.controller.views import Counts
 
 
 def plan_status(
@@ -24,21 +25,13 @@ def plan_status(
 ) -> Plan:
     """A plan with these writes and the status that `wanted` and `changes` make, with Active and the replicas added."""
     function, stored = observed.function, observed.stored_status
-    deployment = observed.deployment
-    running = deployment is not None and deployment.replicas > 0
-    active = Condition(
-        conditions.ACTIVE,
-        conditions.TRUE if running else conditions.FALSE,
-        conditions.REASON_RUNNING if running else conditions.REASON_IDLE,
-        "" if running else "no pod runs; the next invocation starts one",
-    )
+    counted, active = status_of_counts(observed.deployment.counts if observed.deployment is not None else Counts())
     current = [replace(condition, observed_generation=function.generation) for condition in (*wanted, active)]
     stable = [_keep_words(condition, observed) for condition in current]
     status: dict[str, Any] = {
         "observedGeneration": function.generation,
         "conditions": merge(stored, stable, now),
-        "replicas": deployment.replicas if deployment is not None else 0,
-        "desiredReplicas": deployment.desired_replicas if deployment is not None else 0,
+        **counted,
         **(changes or {}),
     }
     notices = [*notices_of(stored, stable)]
@@ -46,6 +39,18 @@ def plan_status(
     if serves and serves != function.status.ready_revision:
         notices.insert(0, Notice(NORMAL, "RevisionReady", f"revision {serves} serves"))
     return Plan(tuple(writes), diff_status(stored, status), tuple(notices), requeue_seconds)
+
+
+def status_of_counts(counts: Counts) -> tuple[dict[str, int], Condition]:
+    """What follows from the counts alone: two fields of the status, and Active."""
+    running = counts.replicas > 0
+    active = Condition(
+        conditions.ACTIVE,
+        conditions.TRUE if running else conditions.FALSE,
+        conditions.REASON_RUNNING if running else conditions.REASON_IDLE,
+        "" if running else "no pod runs; the next invocation starts one",
+    )
+    return {"replicas": counts.replicas, "desiredReplicas": counts.desired_replicas}, active
 
 
 def _keep_words(condition: Condition, observed: Observed) -> Condition:

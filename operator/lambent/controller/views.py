@@ -26,6 +26,14 @@ class ObjectView:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How many pods a Deployment has, and should have."""
+
+    replicas: int = 0
+    desired_replicas: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentView(ObjectView):
     """A Function's Deployment."""
 
@@ -35,6 +43,11 @@ class DeploymentView(ObjectView):
     replicas: int
     failure: str
     """The message of its ReplicaFailure condition: pods that quota or admission refuse."""
+
+    @property
+    def counts(self) -> Counts:
+        """Its numbers."""
+        return Counts(self.replicas, self.desired_replicas)
 
 
 @dataclass(frozen=True, slots=True)

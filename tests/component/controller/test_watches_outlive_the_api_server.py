@@ -16,6 +16,7 @@ from aiohttp import web
 
 from lambent.controller import app, pool_manifests, watches
 from lambent.controller.child_watches import ChildWatches
+from lambent.controller.views import Counts
 from lambent.controller.work_queue import Key
 from lambent.kube.access import ClusterAccess, NoCredentials
 from lambent.kube.client import KubeClient
@@ -101,6 +102,9 @@ class Seen:
         self.keys.append(key)
         self.came.set()
 
+    def hear(self, key: Key, _: Counts | None, delay: float) -> None:
+        self.add(key, delay)
+
     async def until(self, key: Key) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while key not in self.keys:
@@ -119,7 +123,7 @@ async def watched(server: Server, seen: Seen) -> AsyncIterator[None]:
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with KubeClient(ClusterAccess(url, NoCredentials(), None)) as client:
         run = functools.partial(watches.run_watches, seen.add, lambda: kopf.ConnectionInfo(server=url))
-        children = ChildWatches(client, seen.add, seen.missed.set)
+        children = ChildWatches(client, seen.add, seen.hear, seen.missed.set)
         watching = [asyncio.create_task(app._watch(client, run)), asyncio.create_task(children.run())]
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):

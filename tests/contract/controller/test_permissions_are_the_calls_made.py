@@ -62,7 +62,9 @@ class History:
 
     def settle(self) -> None:
         for _ in range(5):
+            self.functions.disturb("default", "hello")
             asyncio.run(self.functions.reconcile("default", "hello"))
+            self.now += timedelta(seconds=1)
 
     def initialize(self) -> None:
         stored = self.api.objects[FUNCTION]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -13,6 +13,7 @@ from lambent.controller.execution import Executor
 from lambent.controller.reconcile import REFUSED_SECONDS, FunctionReconciler
 from lambent.controller.trigger_index import Name, TriggerIndex
 from lambent.controller.trigger_reconcile import TriggerReconciler
+from lambent.controller.views import Counts
 from lambent.kube.client import KubeClient
 from lambent.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeUnavailableError
 from lambent.kube.events import EventRecorder
@@ -35,13 +36,17 @@ class Bench:
         self.registry = CollectorRegistry()
         executor = Executor(client, EventRecorder(client, "lambent-controller", "test"), ControllerMetrics(self.registry))
         self.told: list[Name] = []
-        self.functions = FunctionReconciler(client, executor, INSTALLATION, now)
+        self.now = now()
+        self.functions = FunctionReconciler(client, executor, INSTALLATION, lambda: self.now)
         self.triggers = TriggerReconciler(client, executor, TriggerIndex(), now, self.told.append)
 
     def function(self, **spec: Any) -> None:
         self.api.put(FUNCTION, a_manifest(**spec))
 
     def step(self) -> float | None:
+        """The reconcile after news that asks for a whole look."""
+        self.functions.disturb("default", "hello")
+        self.now += timedelta(seconds=1)
         return asyncio.run(self.functions.reconcile("default", "hello"))
 
     def settle(self) -> None:
@@ -259,6 +264,145 @@ def test_a_config_map_without_the_key_asked_for_is_told(bench: Bench) -> None:
 
     assert bench.ready[1] == "CodeNotFound"
     assert "no key 'app'; its keys are other" in bench.ready[2]
+
+
+@pytest.fixture
+def resting(bench: Bench) -> Bench:
+    """A Function that serves and has come to rest, with its calls forgotten."""
+    bench.function(scaling={"initialScale": 0})
+    bench.settle()
+    bench.now += timedelta(seconds=5)
+    bench.api.calls.clear()
+    return bench
+
+
+def follow(bench: Bench, counts: Counts | None) -> float | None:
+    """News of counts, and the reconcile after it where one follows."""
+    if not bench.functions.hear("default", "hello", counts):
+        return None
+    return asyncio.run(bench.functions.reconcile("default", "hello"))
+
+
+def test_new_counts_cost_one_request(resting: Bench) -> None:
+    assert follow(resting, Counts(2, 3)) is None
+
+    assert resting.api.calls == [("PATCH", f"{FUNCTION}/status")]
+    assert (resting.status["replicas"], resting.status["desiredReplicas"]) == (2, 3)
+    assert {item["type"]: item["status"] for item in resting.status["conditions"]}["Active"] == "True"
+    assert resting.ready[0] == "True"
+
+
+def test_counts_that_change_again_within_a_second_wait_for_its_end(resting: Bench) -> None:
+    follow(resting, Counts(1, 3))
+    resting.api.calls.clear()
+    resting.now += timedelta(seconds=0.25)
+
+    assert follow(resting, Counts(2, 3)) == pytest.approx(0.75)
+    assert follow(resting, Counts(3, 3)) == pytest.approx(0.75)
+    assert resting.api.calls == []
+    resting.now += timedelta(seconds=0.75)
+    assert asyncio.run(resting.functions.reconcile("default", "hello")) is None
+    assert resting.status["replicas"] == 3
+
+
+def put_pod(bench: Bench, name: str, status: dict[str, Any]) -> None:
+    latest = bench.status["latestRevision"]
+    labels = {"lambent.dev/function": "hello", "lambent.dev/revision": latest, "lambent.dev/role": "function"}
+    bench.api.put(f"/api/v1/namespaces/default/pods/{name}", {"metadata": {"name": name, "labels": labels}, "status": status})
+
+
+def look_at_once(bench: Bench) -> str:
+    """Ready after a whole look within the second of the last write."""
+    bench.functions.disturb("default", "hello")
+    asyncio.run(bench.functions.reconcile("default", "hello"))
+    return bench.ready[0]
+
+
+def test_ready_never_waits_for_the_second_to_end(resting: Bench) -> None:
+    follow(resting, Counts(1, 1))
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+    put_pod(resting, "p", {"phase": "Pending", "containerStatuses": [waiting]})
+
+    assert look_at_once(resting) == "False"
+    put_pod(resting, "q", {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]})
+    assert look_at_once(resting) == "True"
+
+
+def test_there_is_no_rest_while_a_pod_is_in_trouble(resting: Bench) -> None:
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+    put_pod(resting, "p", {"phase": "Pending", "containerStatuses": [waiting]})
+    put_pod(resting, "q", {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]})
+    assert look_at_once(resting) == "True"
+
+    assert resting.functions.hear("default", "hello", None), "that the other goes may change everything"
+
+
+def test_pods_that_are_well_cost_nothing_and_counts_that_are_known_neither(resting: Bench) -> None:
+    assert follow(resting, None) is None
+    assert follow(resting, Counts(0, 0)) is None
+
+    assert resting.api.calls == []
+
+
+def test_other_news_of_a_function_at_rest_asks_for_a_whole_look(resting: Bench) -> None:
+    del resting.api.objects[SERVICE]
+
+    resting.step()
+
+    assert SERVICE in resting.api.objects
+
+
+def test_counts_are_not_written_to_a_function_that_is_another_by_now(resting: Bench) -> None:
+    stored = resting.api.objects[FUNCTION]
+    resting.api.put(FUNCTION, {**stored, "metadata": {**stored["metadata"], "generation": 2}})
+
+    with pytest.raises(ConflictError):
+        follow(resting, Counts(2, 2))
+
+    assert resting.status["replicas"] == 0
+    asyncio.run(resting.functions.reconcile("default", "hello"))
+    assert resting.status["observedGeneration"] == 2, "the next look is a whole one"
+
+
+def test_a_function_at_rest_that_is_gone_is_looked_for(resting: Bench) -> None:
+    del resting.api.objects[FUNCTION]
+
+    assert follow(resting, Counts(2, 2)) == 0.0
+
+    asyncio.run(resting.functions.reconcile("default", "hello"))
+    assert not resting.functions.knows("default", "hello")
+
+
+def test_what_is_heard_while_everything_is_read_is_not_lost(resting: Bench) -> None:
+    async def main() -> None:
+        resting.functions.disturb("default", "hello")
+        looking = asyncio.create_task(resting.functions.reconcile("default", "hello"))
+        while not resting.api.calls:  # noqa: ASYNC110 - until it has begun to read
+            await asyncio.sleep(0)
+        assert resting.functions.hear("default", "hello", None)
+        await looking
+
+    asyncio.run(main())
+    resting.api.calls.clear()
+
+    asyncio.run(resting.functions.reconcile("default", "hello"))
+
+    assert ("GET", DEPLOYMENT) in resting.api.calls, "a whole look"
+
+
+def test_code_of_a_config_map_is_read_in_time_however_often_counts_change(bench: Bench) -> None:
+    bench.api.put(
+        "/api/v1/namespaces/default/configmaps/code", {"kind": "ConfigMap", "metadata": {"name": "code"}, "data": {"app.py": "1"}}
+    )
+    bench.function(code={"configMap": {"name": "code"}}, scaling={"initialScale": 0})
+    bench.settle()
+    bench.now += timedelta(seconds=5)
+
+    assert follow(bench, Counts(1, 1)) == pytest.approx(10.0)
+    bench.now += timedelta(seconds=10)
+    bench.api.calls.clear()
+    follow(bench, Counts(1, 1))
+    assert ("GET", "/api/v1/namespaces/default/configmaps/code") in bench.api.calls
 
 
 def test_triggers_of_one_route_are_told_of_each_other(bench: Bench) -> None:

@@ -21,9 +21,9 @@ if __name__ == "__main__":
     from lambent_shim.boot import boot
 
     started = boot(os.environ, started_at)
-    from lambent_shim.without_tls import WithoutTls
+    from lambent_shim.light_imports import LightImports
 
-    with WithoutTls():
+    with LightImports():
         from lambent_shim.run import run
 
     gc.freeze()

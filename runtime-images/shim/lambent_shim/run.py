@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import uvloop
@@ -102,7 +101,8 @@ def _read_token(path: str) -> str:
     if not path:
         return ""
     try:
-        return Path(path).read_text().strip()
+        with open(path) as file:  # noqa: PTH123 - pathlib is not loaded otherwise
+            return file.read().strip()
     except OSError:
         return ""  # the activator refuses the hello and says why; the kubelet may be writing the file just now
 

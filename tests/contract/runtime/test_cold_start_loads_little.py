@@ -35,23 +35,86 @@ def test_the_prepared_interpreter_starts_before_the_shim_loads(module: str) -> N
     assert module not in loaded_by(SHIM, "lambent_shim.boot")
 
 
+AROUND = "from lambent_shim.light_imports import LightImports\nwith LightImports():"
+
+
 @pytest.mark.parametrize(
     "module",
-    ["prometheus_client", "aiofastnet", "tempfile", "http.server", "ctypes", "multiprocessing", "ssl", "_ssl", "lambent_shim.pool"],
+    [
+        *("prometheus_client", "aiofastnet", "tempfile", "http.server", "ctypes", "multiprocessing", "ssl", "_ssl", "lambent_shim.pool"),
+        *("dataclasses", "_hashlib", "inspect", "ipaddress", "linecache", "pathlib", "platform", "subprocess", "traceback", "tokenize"),
+    ],
 )
 def test_the_shim_loads_nothing_it_may_never_need(module: str) -> None:
-    around = "from lambent_shim.without_tls import WithoutTls\nwith WithoutTls():"
-    assert module not in loaded_by(SHIM, "lambent_shim.run", around=around)
+    assert module not in loaded_by(SHIM, "lambent_shim.run", around=AROUND)
+
+
+def run_after_light_imports(code: str) -> list[str]:
+    """What code prints that runs once asyncio, uvloop and picows are loaded as the shim loads them."""
+    start = f"import sys; sys.path.insert(0, {SHIM!r})\n{AROUND}\n    import asyncio, uvloop, lambent_shim.websocket\n"
+    command = [sys.executable, "-I", "-S", "-c", _with_site(start + code)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
 
 def test_what_needs_tls_after_the_start_has_it() -> None:
+    code = "import ssl, http.client\nprint(ssl.create_default_context().verify_mode, issubclass(ssl.SSLWantReadError, ssl.SSLError))"
+    assert run_after_light_imports(code) == ["2", "True"]
+
+
+def test_whoever_imports_what_was_left_out_has_it_whole() -> None:
     code = (
-        f"import sys; sys.path.insert(0, {SHIM!r})\nfrom lambent_shim.without_tls import WithoutTls\n"
-        "with WithoutTls():\n    import asyncio, uvloop, picows\n"
-        "import ssl, http.client\nprint(ssl.create_default_context().verify_mode, issubclass(ssl.SSLWantReadError, ssl.SSLError))"
+        "import dataclasses, hashlib, inspect, ipaddress, linecache, pathlib, platform, subprocess, traceback\n"
+        "print(all(hasattr(module, '__file__') for module in (dataclasses, hashlib, inspect, pathlib, subprocess, traceback)))\n"
+        "print(hashlib.sha256(b'').name, dataclasses.is_dataclass(dataclasses.make_dataclass('A', ['b'])))"
     )
-    found = subprocess.run([sys.executable, "-I", "-S", "-c", _with_site(code)], check=True, capture_output=True, text=True)
-    assert found.stdout.split() == ["2", "True"]
+    assert run_after_light_imports(code) == ["True", "sha256", "True"]
+
+
+@pytest.mark.parametrize("policy", ["asyncio.DefaultEventLoopPolicy()", "uvloop.EventLoopPolicy()"])
+def test_what_loaded_without_them_finds_them_when_it_needs_them(policy: str) -> None:
+    code = (
+        f"asyncio.set_event_loop_policy({policy})"
+        """
+import sys
+class Later:
+    def __await__(self):
+        return asyncio.sleep(0, "awaited").__await__()
+async def main():
+    print(await asyncio.ensure_future(Later()))
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", "print('child')", stdout=asyncio.subprocess.PIPE)
+    print((await child.communicate())[0].decode().strip(), child.returncode)
+    print(await asyncio.get_running_loop().run_in_executor(None, lambda: "thread"))
+    try:
+        asyncio.get_running_loop().add_signal_handler(1, main)
+    except TypeError:
+        print("refused")
+    asyncio.current_task().print_stack(file=sys.stdout)
+asyncio.run(main())
+from picows.url import parse_url
+print(parse_url("ws://[::1]:8081/link").host)
+"""
+    )
+    printed = run_after_light_imports(code)
+    assert printed[:5] == ["awaited", "child", "0", "thread", "refused"]
+    assert printed[5:7] == ["Stack", "for"]
+    assert printed[-1] == "::1"
+
+
+def test_a_loop_asks_of_a_callable_what_inspect_would_say() -> None:
+    code = """
+import functools, inspect
+from asyncio.coroutines import inspect as held
+async def coroutine(): ...
+def generator(): yield
+class Owner:
+    async def method(self): ...
+    async def __call__(self): ...
+asked = [coroutine, generator, Owner().method, Owner.method, Owner(), Owner, len]
+asked += map(functools.partial, [coroutine, generator, Owner().method])
+ours, real = held.__dict__["iscoroutinefunction"], inspect.iscoroutinefunction
+print(ours is not real, [ours(each) for each in asked] == [real(each) for each in asked])
+"""
+    assert run_after_light_imports(code) == ["True", "True"]
 
 
 @pytest.mark.parametrize("module", ["asyncio", "inspect", "decimal", "pathlib", "subprocess", "typing_extensions", "ssl", "uuid"])

@@ -43,6 +43,7 @@ AROUND = "from lambent_shim.light_imports import LightImports\nwith LightImports
     [
         *("prometheus_client", "aiofastnet", "tempfile", "http.server", "ctypes", "multiprocessing", "ssl", "_ssl", "lambent_shim.pool"),
         *("dataclasses", "_hashlib", "inspect", "ipaddress", "linecache", "pathlib", "platform", "subprocess", "traceback", "tokenize"),
+        *("asyncio.sslproto", "datetime", "random"),
     ],
 )
 def test_the_shim_loads_nothing_it_may_never_need(module: str) -> None:

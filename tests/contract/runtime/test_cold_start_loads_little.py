@@ -50,6 +50,21 @@ def test_the_shim_loads_nothing_it_may_never_need(module: str) -> None:
     assert module not in loaded_by(SHIM, "lambent_shim.run", around=AROUND)
 
 
+def test_a_pool_pods_shim_closes_itself_to_others_without_ctypes() -> None:
+    code = """
+from lambent_shim import kernel
+kernel.close_to_others()
+print("ctypes" in sys.modules)
+import ctypes
+print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))  # PR_GET_DUMPABLE
+try:
+    kernel._prctl(-1, 0)
+except OSError:
+    print("refused")
+"""
+    assert run_after_light_imports(code) == ["False", "0", "refused"]
+
+
 def run_after_light_imports(code: str) -> list[str]:
     """What code prints that runs once asyncio, uvloop and picows are loaded as the shim loads them."""
     start = f"import sys; sys.path.insert(0, {SHIM!r})\n{AROUND}\n    import asyncio, uvloop, lambent_shim.websocket\n"

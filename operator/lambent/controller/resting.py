@@ -57,7 +57,9 @@ class RestingFunctions:
 
     _resting: OrderedDict[Name, Resting] = field(default_factory=OrderedDict)
     _disturbed: set[Name] = field(default_factory=set)
-    """What was heard of since its last whole look began."""
+    """Of which there was news that a whole look must follow, since its last one began."""
+    _heard: dict[Name, Counts] = field(default_factory=dict)
+    """The counts of Functions not at rest, as last heard since their last whole look began."""
 
     def disturb(self, name: Name) -> None:
         """There is news that a whole look must follow."""
@@ -68,7 +70,9 @@ class RestingFunctions:
         """There is news that concerns counts alone, these (None: of a pod that is well). Whether a reconcile must follow."""
         resting = self._resting.get(name)
         if resting is None:
-            self._disturbed.add(name)
+            # Not lost on a look under way: it ends in a rest with these counts, or in none, and the reconcile that follows is a whole one.
+            if counts is not None:
+                self._heard[name] = counts
             return True
         if counts is None:
             return False
@@ -81,15 +85,16 @@ class RestingFunctions:
         if resting is None or resting.seconds_left(now) == 0.0:
             self._resting.pop(name, None)
             self._disturbed.discard(name)
+            self._heard.pop(name, None)
             return None
         self._resting.move_to_end(name)
         return resting
 
     def rest(self, name: Name, found: Resting | None) -> None:
-        """A whole look has ended so; no rest where something was heard meanwhile, which may be later than what the look has read."""
+        """A whole look has ended so; no rest where there was news meanwhile, which may be later than what the look has read."""
         if found is None or name in self._disturbed:
             return
-        self._resting[name] = found
+        self._resting[name] = replace(found, counts=self._heard.pop(name, found.counts))
         if len(self._resting) > REMEMBERED:
             self._resting.popitem(last=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -373,21 +374,35 @@ def test_a_function_at_rest_that_is_gone_is_looked_for(resting: Bench) -> None:
     assert not resting.functions.knows("default", "hello")
 
 
-def test_what_is_heard_while_everything_is_read_is_not_lost(resting: Bench) -> None:
+def look_while(bench: Bench, tell: Callable[[], object]) -> None:
+    """A whole look, with news once it has read everything, and then the reconcile after the news; only the latter's calls are kept."""
+
     async def main() -> None:
-        resting.functions.disturb("default", "hello")
-        looking = asyncio.create_task(resting.functions.reconcile("default", "hello"))
-        while not resting.api.calls:  # noqa: ASYNC110 - until it has begun to read
+        bench.functions.disturb("default", "hello")
+        looking = asyncio.create_task(bench.functions.reconcile("default", "hello"))
+        while not bench.api.calls:  # noqa: ASYNC110 - until it has begun to read
             await asyncio.sleep(0)
-        assert resting.functions.hear("default", "hello", None)
+        tell()
         await looking
+        bench.api.calls.clear()
+        await bench.functions.reconcile("default", "hello")
 
     asyncio.run(main())
-    resting.api.calls.clear()
 
-    asyncio.run(resting.functions.reconcile("default", "hello"))
+
+def test_news_while_everything_is_read_is_not_lost(resting: Bench) -> None:
+    look_while(resting, lambda: resting.functions.disturb("default", "hello"))
 
     assert ("GET", DEPLOYMENT) in resting.api.calls, "a whole look"
+
+
+def test_counts_heard_while_everything_is_read_are_followed_without_another_look(resting: Bench) -> None:
+    look_while(
+        resting, lambda: resting.functions.hear("default", "hello", Counts(4, 4)) and resting.functions.hear("default", "hello", None)
+    )
+
+    assert resting.api.calls == [("PATCH", f"{FUNCTION}/status")]
+    assert resting.status["replicas"] == 4
 
 
 def test_code_of_a_config_map_is_read_in_time_however_often_counts_change(bench: Bench) -> None:

@@ -7,10 +7,11 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from lambent.api.gates import build_lift
 from lambent.api.group import REFILL_GATE
 from lambent.autoscaler.applier import FIELD_MANAGER, scale_version
 from lambent.autoscaler.pool_fleet import Lift, PoolFleet, PoolOrder, PoolScale, Remove
-from lambent.kube.client import JSON_PATCH, Json, KubeClient
+from lambent.kube.client import JSON_PATCH, KubeClient
 from lambent.kube.errors import KubeError, NotFoundError
 from lambent.kube.paths import object_path
 from lambent.kube.scale import set_scale
@@ -93,13 +94,7 @@ class PoolApplier:
             # The first one may have been a function that ended its container before it was handed over.
             logger.log(logging.WARNING if order.failures > 1 else logging.INFO, "pod of a pool has ended; it is deleted", extra=fields)
             return
-        gate = f"/spec/schedulingGates/{order.gate}"
-        # Others may gate pods too, and the list may have changed: only what is still the refill gate goes.
-        operations: list[Json] = [
-            {"op": "test", "path": "/metadata/uid", "value": order.uid},
-            {"op": "test", "path": gate, "value": {"name": REFILL_GATE}},
-            {"op": "remove", "path": gate},
-        ]
+        operations = build_lift(order.uid, REFILL_GATE, order.gate)
         await self._client.patch(path, operations, kind=JSON_PATCH, field_manager=FIELD_MANAGER)
 
 

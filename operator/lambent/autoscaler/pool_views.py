@@ -10,6 +10,7 @@ from typing import Any
 
 from lambent.api.fields import InvalidSpecError
 from lambent.api.function import parse_function_spec
+from lambent.api.gates import find_gate
 from lambent.api.group import LABEL_RUNTIME, REFILL_GATE
 from lambent.api.pool import why_not_pooled
 from lambent.autoscaler.pool_refill import PoolKey
@@ -80,13 +81,12 @@ def view_pool(body: Json) -> tuple[PoolKey, PoolView]:
 def view_pod(body: Json) -> tuple[PoolKey, PoolPod]:
     """A pod with a pool's labels."""
     metadata, status = body["metadata"], body.get("status") or {}
-    gates = [gate.get("name") for gate in (body.get("spec") or {}).get("schedulingGates") or ()]
     restarts = sum(int(container.get("restartCount") or 0) for container in status.get("containerStatuses") or ())
     pod = PoolPod(
         name=metadata["name"],
         uid=metadata.get("uid", ""),
         created_at=metadata.get("creationTimestamp") or "",
-        gate=gates.index(REFILL_GATE) if REFILL_GATE in gates else None,
+        gate=find_gate(body, REFILL_GATE),
         ready=any(item.get("type") == "Ready" and item.get("status") == "True" for item in status.get("conditions") or ()),
         bad=restarts > 0 or status.get("phase") in ("Failed", "Succeeded"),
         deleting=bool(metadata.get("deletionTimestamp")),

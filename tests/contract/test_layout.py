@@ -25,6 +25,7 @@ DECISIONS = (
     "activator/initialization.py",
     "activator/pool/became.py",
     "activator/pool/blueprint.py",
+    "activator/pool/gates.py",
     "activator/routing",
     "activator/events",
     "activator/start_parts.py",

@@ -1,4 +1,4 @@
-"""A small API server on a loopback port: Functions, Deployments with scale, pods, watches by label, Leases and TokenReviews; in memory."""
+"""A small API server on a loopback port, in memory: Functions, Deployments with scale, pods, Leases, TokenReviews, and watches of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import copy
 import functools
 import json
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from aiohttp import web
 
@@ -20,7 +20,7 @@ class KubeWorld:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], Json] = {}
         self.version = 100
-        self.watches: list[tuple[str, str, asyncio.Queue[Json | None]]] = []
+        self.watches: list[tuple[str, Selector, asyncio.Queue[Json | None]]] = []
         self.asked_of_pods: list[tuple[str, str, Any]] = []
         self.down = False
         self.url = ""
@@ -59,9 +59,9 @@ class KubeWorld:
         self._tell(kind, self.objects.pop((kind, namespace, name)), None)
 
     def _tell(self, kind: str, before: Json | None, after: Json | None) -> None:
-        """An object that comes to have a watch's labels is ADDED to it, one that loses them DELETED, as by the API server."""
+        """An object that comes to be what a watch asks for is ADDED to it, one that is so no more DELETED, as by the API server."""
         for watched, selector, queue in self.watches:
-            was, is_now = before is not None and has_labels(before, selector), after is not None and has_labels(after, selector)
+            was, is_now = before is not None and selector.takes(before), after is not None and selector.takes(after)
             if watched == kind and (was or is_now):
                 change = "MODIFIED" if was and is_now else "ADDED" if is_now else "DELETED"
                 queue.put_nowait({"type": change, "object": copy.deepcopy(after or before)})
@@ -83,14 +83,14 @@ class KubeWorld:
     async def _list_or_watch(self, request: web.Request, kind: str) -> web.StreamResponse:
         if self.down:
             return _failure(503, "ServiceUnavailable")
-        selector = request.query.get("labelSelector", "")
+        selector = Selector(request.query.get("labelSelector", ""), request.query.get("fieldSelector", ""))
         if "watch" not in request.query:
-            items = [body for (found, _, _), body in self.objects.items() if found == kind and has_labels(body, selector)]
+            items = [body for (found, _, _), body in self.objects.items() if found == kind and selector.takes(body)]
             return web.json_response({"metadata": {"resourceVersion": str(self.version)}, "items": items})
         queue: asyncio.Queue[Json | None] = asyncio.Queue()
         for (found, _, _), body in self.objects.items():
             later = int(body["metadata"]["resourceVersion"]) > int(request.query["resourceVersion"])
-            if found == kind and later and has_labels(body, selector):
+            if found == kind and later and selector.takes(body):
                 queue.put_nowait({"type": "MODIFIED", "object": copy.deepcopy(body)})
         self.watches.append((kind, selector, queue))
         response = web.StreamResponse()
@@ -166,11 +166,19 @@ class KubeWorld:
         return web.json_response({"status": {"authenticated": known, "audiences": spec["audiences"], "user": user} if known else {}})
 
 
-def has_labels(body: Json, selector: str) -> bool:
-    """Whether an object is selected, by `key=value` and `key` alike."""
-    labels = body["metadata"].get("labels") or {}
-    terms = [term.partition("=") for term in selector.split(",") if term]
-    return all(key in labels and (not equals or labels[key] == value) for key, equals, value in terms)
+class Selector(NamedTuple):
+    """Labels by `key=value` and `key` alike; of fields, `spec.nodeName=` alone."""
+
+    labels: str
+    fields: str
+
+    def takes(self, body: Json) -> bool:
+        """Whether an object is selected."""
+        assert self.fields in {"", "spec.nodeName="}, self.fields
+        labels = body["metadata"].get("labels") or {}
+        terms = [term.partition("=") for term in self.labels.split(",") if term]
+        has_labels = all(key in labels and (not equals or labels[key] == value) for key, equals, value in terms)
+        return has_labels and not (self.fields and (body.get("spec") or {}).get("nodeName"))
 
 
 def _at(body: Any, path: str) -> Any:

@@ -10,8 +10,10 @@ from typing import Any
 
 from lambent.activator.activator import Activator, PoolAccess
 from lambent.activator.admission.model import FunctionKey, Limits
+from lambent.activator.admission.pools import Pools
 from lambent.activator.cluster.adopter import KubeAdopter
 from lambent.activator.cluster.blueprints import KubeBlueprints
+from lambent.activator.cluster.gatekeeper import Gatekeeper
 from lambent.activator.cluster.peers import watch_peers
 from lambent.activator.cluster.provisioner import KubeProvisioner
 from lambent.activator.cluster.reporter import KubeReporter
@@ -40,9 +42,10 @@ async def run(settings: ActivatorSettings) -> None:
     async with KubeClient.from_environment(settings.kube_environment, user_agent="lambent-activator") as client:
         lookup = _Lookup()
         metrics = ActivatorMetrics(registry)
-        provisioner = KubeProvisioner(client, lookup.maximum)
+        gatekeeper = Gatekeeper(client, lookup.leads, metrics)
+        provisioner = KubeProvisioner(client, lookup.maximum, gatekeeper)
         reporter = KubeReporter(client, lookup.initialization, lookup.revisions)
-        adopter = KubeAdopter(client, lookup.spec, settings.cpu_request_percent, settings.init_boost_millis, metrics)
+        adopter = KubeAdopter(client, lookup.spec, settings.cpu_request_percent, settings.init_boost_millis, metrics, gatekeeper)
         blueprints = KubeBlueprints(client, lookup.function, settings.region)
         pool = PoolAccess(blueprints, adopter, settings.pool_max_memory_mib * MEBIBYTE) if settings.pool_size else None
         activator = Activator(
@@ -56,13 +59,15 @@ async def run(settings: ActivatorSettings) -> None:
             front_limits=front_limits_of(settings),
             pool=pool,
         )
-        lookup.configuration = activator.configuration
+        lookup.configuration, lookup.pools = activator.configuration, activator.admission.pools
         watcher = Watcher(client, activator.configuration)
         lifecycle = _Lifecycle()
         status = StatusServer(settings.status_port, registry, ready={"configuration": watcher.not_ready, "lifecycle": lifecycle.not_ready})
         background: list[Coroutine[Any, Any, None]] = [
             watcher.watch_functions(),
             watcher.watch_triggers(),
+            gatekeeper.watch(),
+            gatekeeper.tend(),
             watch_peers(client, settings.namespace, settings.links_service, activator.exchange.set_peers),
         ]
         if settings.autoscaler:
@@ -88,6 +93,7 @@ async def run(settings: ActivatorSettings) -> None:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await adopter.close()
+                await gatekeeper.close()
                 await provisioner.close()
                 await reporter.close()
 
@@ -143,9 +149,13 @@ class _Lifecycle:
 
 
 class _Lookup:
-    """What provisioner and reporter ask of the configuration, which is made after them."""
+    """What the cluster's edges ask of configuration and admission, which are made after them."""
 
     configuration: Configuration
+    pools: Pools
+
+    def leads(self, key: FunctionKey) -> bool:
+        return self.pools.leads(key)
 
     def function(self, key: FunctionKey) -> Function | None:
         return self.configuration.functions.get(key)

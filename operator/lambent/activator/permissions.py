@@ -21,7 +21,8 @@ CLUSTER: Final[Mapping[tuple[str, str], Verbs]] = {
     # Whose a shim is: its token, and the function its pod belongs to.
     ("authentication.k8s.io", "tokenreviews"): frozenset({"create"}),
     # Pods that become a function are handed to its ReplicaSet and resized; those that are nobody's are ended.
-    ("", "pods"): frozenset({"get", "patch", "delete"}),
+    # Those of functions are watched while they have no node, and let start.
+    ("", "pods"): frozenset({"get", "list", "watch", "patch", "delete"}),
     ("", "pods/resize"): frozenset({"patch"}),
     ("apps", "replicasets"): frozenset({"list"}),
 }

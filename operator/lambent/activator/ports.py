@@ -20,7 +20,7 @@ class Provisioner(Protocol):
         """See to it that there are at least so many pods; returns at once, never lowers, one flight per function."""
 
     def raised_at(self, function: FunctionKey) -> float | None:
-        """When its scale was last raised, in seconds since the epoch; None where that is not known."""
+        """When its scale was last raised, or a pod of it let go, in seconds since the epoch; None where that is not known."""
 
 
 class Verifier(Protocol):

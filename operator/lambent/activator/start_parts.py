@@ -12,10 +12,10 @@ CLOCK_SECONDS = 0.005
 def start_parts(asked_at: float, wait_seconds: float, raised_at: float | None, phases: Mapping[str, Any]) -> dict[str, float]:
     """Milliseconds by part, in order, together the wait.
 
-    `scale` (until the scale was written), `schedule` (until the shim's first instruction: scheduler, kubelet, container), `shim` (until
-    its hello), `import` (until the handler was ready), `send` (until the invocation was on its way). `asked_at` and `raised_at` are
-    seconds since the epoch, `phases` a shim's (docs/runtime-contract.md). Clocks of two nodes may differ: no part is below zero. Empty
-    where the pod's start began before it was asked for.
+    `scale` (until the scale was written, and the pod let go), `schedule` (until the shim's first instruction: scheduler, kubelet,
+    container), `shim` (until its hello), `import` (until the handler was ready), `send` (until the invocation was on its way). `asked_at`
+    and `raised_at` are seconds since the epoch, `phases` a shim's (docs/runtime-contract.md). Clocks of two nodes may differ: no part is
+    below zero. Empty where the pod's start began before it was asked for.
     """
     end = asked_at + wait_seconds
     became = phases.get("becomeMs")

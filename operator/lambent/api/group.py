@@ -23,4 +23,6 @@ ORIGIN_POOL: Final = "pool"
 """On pods that have come from a pool, for good: they are ready before their function is."""
 REFILL_GATE: Final = "lambent.dev/refill"
 """Scheduling gate of a pool's pods (docs/decisions/0007)."""
+START_GATE: Final = "lambent.dev/start"
+"""Scheduling gate of the pods of a Function that may take a pool's: those made for a pod that comes from there are never to start."""
 TOKEN_AUDIENCE: Final = "lambent"  # noqa: S105 - an audience, not a secret

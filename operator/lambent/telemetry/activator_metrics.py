@@ -75,6 +75,12 @@ class ActivatorMetrics(Collector):
         self.adoptions = Counter(
             "lambent_adoptions", "What came of handing such pods to their Deployments.", ("outcome",), registry=registry
         )
+        self.gates_lifted = Counter(
+            "lambent_gates_lifted", "Pods of functions that this activator let start: wanted, left_behind.", ("why",), registry=registry
+        )
+        self.pods_in_vain = Counter(
+            "lambent_pods_in_vain", "Pods of functions that were deleted before anybody let them start.", registry=registry
+        )
         self.refused = Counter("lambent_requests_refused", "Requests that reached no function, by reason.", ("reason",), registry=registry)
         self._functions: dict[tuple[str, str], _OfFunction] = {}
         registry.register(self)
@@ -132,6 +138,14 @@ class ActivatorMetrics(Collector):
     def adopted(self, outcome: str) -> None:
         """A pod was handed over, or not."""
         self.adoptions.labels(outcome).inc()
+
+    def gate_lifted(self, why: str) -> None:
+        """A pod of a function may start."""
+        self.gates_lifted.labels(why).inc()
+
+    def made_in_vain(self) -> None:
+        """A pod of a function is gone that was never let start."""
+        self.pods_in_vain.inc()
 
     def bounced(self) -> None:
         """An invocation came back unstarted."""

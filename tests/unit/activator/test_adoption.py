@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -33,6 +34,34 @@ def replica_set(replicas: int, revision: str = "r1", made: str = "2026-01-01T00:
     return {"metadata": metadata, "spec": spec, "status": {"observedGeneration": 1}}
 
 
+class Heard:
+    """What is told of handovers, and how many writes there were before."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.told: list[tuple[str, int]] = []
+
+    def took(self, function: FunctionKey, uid: str, *, own: bool) -> None:
+        self._note(f"took {uid}" if own else f"told {uid}", function)
+
+    def raising(self, function: FunctionKey, uids: Iterable[str]) -> None:
+        self._note(f"raising {' '.join(uids)}", function)
+
+    def moved(self, function: FunctionKey, uid: str) -> None:
+        self._note(f"moved {uid}", function)
+
+    def dropped(self, function: FunctionKey, uid: str) -> None:
+        self._note(f"dropped {uid}", function)
+
+    def _note(self, what: str, function: FunctionKey) -> None:
+        assert function == KEY
+        self.told.append((what, len(self.world.writes())))
+
+    @property
+    def words(self) -> list[str]:
+        return [what for what, _ in self.told]
+
+
 class World(FakeKube):
     """The ReplicaSet learns of the scale after `slowness` looks at it, and its controller after as many more."""
 
@@ -44,6 +73,7 @@ class World(FakeKube):
         self.spec: FunctionSpec | None = SPEC
         self.outcomes: list[str] = []
         self.moved: list[str] = []
+        self.heard = Heard(self)
         self.put(SCALE, {"spec": {"replicas": 0}})
         labels = {"lambent.dev/role": "pool", "lambent.dev/runtime": "python3.11", "lambent.dev/origin": "pool"}
         self.put(POD, {"metadata": {"name": "p1", "uid": "u1", "labels": labels, "ownerReferences": [{"name": "pool"}]}})
@@ -70,7 +100,7 @@ class World(FakeKube):
     def run(self, pods: int = 1, *, pause: bool = False, times: int = 1, until: str = "moved") -> None:
         async def scenario() -> None:
             quick = Backoff(first_seconds=0.0, longest_seconds=0.0)
-            adopter = KubeAdopter(self, lambda _key: self.spec, 100, 1000, self, quick)  # type: ignore[arg-type]
+            adopter = KubeAdopter(self, lambda _key: self.spec, 100, 1000, self, self.heard, quick)  # type: ignore[arg-type]
             for _ in range(times):
                 adopter.adopt(Identity("p1", "u1"), KEY, "r1", pods, lambda: self.moved.append("p1"), pause=pause)
             for _ in range(5000):
@@ -102,6 +132,13 @@ def test_the_scale_comes_first_and_the_pod_only_once_the_replica_sets_controller
     assert (world.moved, world.outcomes) == (["p1"], ["moved"])
 
 
+def test_who_holds_pods_back_hears_of_a_handover_before_its_scale_is_written_and_when_it_is_done() -> None:
+    world = World()
+    world.run()
+
+    assert world.heard.told == [("took u1", 0), ("raising u1", 0), ("moved u1", 2)]
+
+
 def test_the_pod_gets_the_labels_of_the_template_and_loses_its_owner() -> None:
     world = World()
     world.run()
@@ -128,6 +165,7 @@ def test_another_activator_that_finds_it_done_writes_nothing() -> None:
     world.run(pause=True, until="moved_by_another")
 
     assert (world.writes(), world.moved) == ([], ["p1"])
+    assert world.heard.words == ["told u1", "moved u1"]
 
 
 def test_another_activator_does_what_the_one_that_took_it_could_not() -> None:
@@ -174,6 +212,7 @@ def test_a_pod_whose_function_or_revision_is_gone_is_ended(gone: str) -> None:
     assert world.outcomes == ["retired"]
     assert POD not in world.objects
     assert world.calls[-1] == ("DELETE", POD, "u1")
+    assert world.heard.words[-1] == "dropped u1"
 
 
 @pytest.mark.parametrize("error", [ForbiddenError(403, "Forbidden", "exceeded quota"), InvalidError(422, "Invalid", "no")])
@@ -206,6 +245,28 @@ def test_a_pod_that_is_gone_is_nobodys_business() -> None:
     world.run(until="never")
 
     assert world.moved == []
+    assert world.heard.words[-1] == "dropped u1", "the pod that was made in its place is wanted"
+
+
+def test_a_pod_that_another_has_taken_and_that_is_gone_holds_nobody_back() -> None:
+    world = World()
+    del world.objects[POD]
+    world.run(pause=True, until="never")
+
+    assert world.heard.words == ["told u1", "dropped u1"]
+
+
+def test_a_handover_that_is_given_up_holds_nobody_back() -> None:
+    world = World()
+
+    def before(method: str, path: str) -> None:
+        if path == SCALE:
+            raise KubeUnavailableError(0, "NoConnection", "no")
+
+    world.before = before
+    world.run(until="never")
+
+    assert (world.moved, world.heard.words[-1]) == ([], "dropped u1")
 
 
 def test_the_newest_replica_set_of_a_revision_is_the_one() -> None:
@@ -220,7 +281,7 @@ def calm(world: World, limit: str | None) -> None:
     world.spec = parse_function_spec({"runtime": "python3.11", "code": code, **({"cpu": {"limit": limit}} if limit else {})})
 
     async def scenario() -> None:
-        adopter = KubeAdopter(world, lambda _key: world.spec, 100, 1000, world)  # type: ignore[arg-type]
+        adopter = KubeAdopter(world, lambda _key: world.spec, 100, 1000, world, world.heard)  # type: ignore[arg-type]
         adopter.calm(Identity("p1", "u1"), KEY)
         await asyncio.gather(*adopter._tasks)
 

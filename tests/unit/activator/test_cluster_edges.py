@@ -129,11 +129,43 @@ async def fly(provisioner: KubeProvisioner) -> None:
         await asyncio.sleep(0)
 
 
+class StartGates:
+    """`lifted`: when a pod was let go."""
+
+    def __init__(self, lifted: float | None = None) -> None:
+        self.lifted = lifted
+        self.heard: list[FunctionKey] = []
+
+    def asked(self, function: FunctionKey) -> None:
+        self.heard.append(function)
+
+    def lifted_at(self, function: FunctionKey) -> float | None:
+        return self.lifted
+
+
+def test_a_start_was_written_when_its_pod_was_let_go() -> None:
+    soon = 4e9
+
+    async def raise_one(gates: StartGates) -> list[float | None]:
+        provisioner = KubeProvisioner(ScriptedClient(), lambda _: 5, gates, QUICK)  # type: ignore[arg-type]
+        before = provisioner.raised_at(KEY)
+        provisioner.raise_to(KEY, 1)
+        assert gates.heard == [KEY], "before the pod is made"
+        await fly(provisioner)
+        return [before, provisioner.raised_at(KEY)]
+
+    none, raised = asyncio.run(raise_one(StartGates()))
+    assert none is None
+    assert raised is not None
+    assert raised < soon
+    assert asyncio.run(raise_one(StartGates(soon))) == [soon, soon]
+
+
 def test_one_flight_per_function_takes_the_highest_wish_along() -> None:
     client = ScriptedClient()
 
     async def scenario() -> None:
-        provisioner = KubeProvisioner(client, lambda _: 5, QUICK)  # type: ignore[arg-type]
+        provisioner = KubeProvisioner(client, lambda _: 5, StartGates(), QUICK)  # type: ignore[arg-type]
         for replicas in (1, 2, 9, 3):
             provisioner.raise_to(KEY, replicas)
         await fly(provisioner)
@@ -150,7 +182,7 @@ def test_an_api_server_that_is_away_is_asked_again() -> None:
     client.errors = [KubeUnavailableError(0, "NoConnection", "no"), NotFoundError(404, "NotFound", "not yet")]
 
     async def scenario() -> None:
-        provisioner = KubeProvisioner(client, lambda _: 5, QUICK)  # type: ignore[arg-type]
+        provisioner = KubeProvisioner(client, lambda _: 5, StartGates(), QUICK)  # type: ignore[arg-type]
         provisioner.raise_to(KEY, 2)
         await fly(provisioner)
 

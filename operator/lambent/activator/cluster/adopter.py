@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.hello import Identity
 from lambent.activator.pool import adoption
+from lambent.activator.pool.gates import Handovers
 from lambent.api import names
 from lambent.api.function import FunctionSpec
 from lambent.api.group import LABEL_FUNCTION
@@ -69,7 +70,7 @@ class _NobodysError(Exception):
 
 
 class KubeAdopter:
-    """`spec_of` gives a Function's spec as the watch has it."""
+    """`spec_of` gives a Function's spec as the watch has it; `handovers` hears how far each pod is."""
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class KubeAdopter:
         cpu_request_percent: int,
         init_boost_millis: int,
         metrics: AdoptionMetrics,
+        handovers: Handovers,
         backoff: Backoff | None = None,
     ) -> None:
         self._client = client
@@ -85,6 +87,7 @@ class KubeAdopter:
         self._percent = cpu_request_percent
         self._boost = init_boost_millis
         self._metrics = metrics
+        self._handovers = handovers
         self._backoff = backoff or Backoff(first_seconds=0.05, longest_seconds=5.0)
         self._flights: dict[FunctionKey, _Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,6 +95,7 @@ class KubeAdopter:
     def adopt(self, pod: Identity, function: FunctionKey, revision: str, pods: int, moved: Callable[[], None], *, pause: bool) -> None:
         """Returns at once. `pause`: another activator is likely to do it."""
         move = _Move(pod, revision, moved)
+        self._handovers.took(function, pod.uid, own=not pause)
         if pause:
             self._begin(self._look_after(function, move, pods))
         else:
@@ -161,10 +165,10 @@ class KubeAdopter:
         await asyncio.sleep(OTHERS_SECONDS * (1 + random.random()))  # noqa: S311 - spreads load
         try:
             if adoption.is_moved(await self._client.get(_pod_path(function.namespace, move.pod.pod)), function.name):
-                move.moved()
-                self._metrics.adopted("moved_by_another")
+                self._moved(function, move, "moved_by_another")
                 return
         except NotFoundError:
+            self._drop(function, [move])
             return
         except KubeError:
             pass  # then it is looked at below, with patience
@@ -180,6 +184,7 @@ class KubeAdopter:
                 try:
                     await self._move_all(function, moves, pods)
                 except _NobodysError as error:
+                    self._drop(function, moves)
                     for move in moves:
                         await self._retire(move.pod, function.namespace, str(error), None)
                 except (KubeError, TimeoutError) as error:
@@ -188,6 +193,7 @@ class KubeAdopter:
                         fields = {"namespace": function.namespace, "function": function.name, "failures": failures}
                         _log.warning("pods not handed over, trying again: %s", error, extra=fields)
                     if failures == TRIES:
+                        self._drop(function, moves + flight.moves)
                         return
                     await asyncio.sleep(self._backoff.wait_seconds(failures, random.random()))  # noqa: S311 - jitter
                     flight.moves = moves + flight.moves
@@ -201,6 +207,7 @@ class KubeAdopter:
         spec = self._spec_of(function)
         if spec is None:
             raise _NobodysError(f"there is no Function {function.name} any more")
+        self._handovers.raising(function, [move.pod.uid for move in moves])
         for revision, group in by_revision.items():
             replica_set = await self._prepare(function, revision, pods, spec)
             gate = asyncio.Semaphore(AT_ONCE)
@@ -236,9 +243,9 @@ class KubeAdopter:
         try:
             await self._client.patch(path, adoption.build_claim(replica_set, move.pod.uid), kind=MERGE, field_manager=FIELD_MANAGER)
         except (NotFoundError, ConflictError):
+            self._drop(function, [move])
             return  # it is gone; whoever waits for it sees its link break
-        move.moved()
-        self._metrics.adopted("moved")
+        self._moved(function, move, "moved")
         problem = ""
         try:
             await self._resize(move.pod, function.namespace, spec)
@@ -250,6 +257,15 @@ class KubeAdopter:
             await self._refuse_resize(move.pod, function.namespace, problem)
         else:
             self._begin(self._look_at_resize(function, move.pod))
+
+    def _moved(self, function: FunctionKey, move: _Move, outcome: str) -> None:
+        move.moved()
+        self._handovers.moved(function, move.pod.uid)
+        self._metrics.adopted(outcome)
+
+    def _drop(self, function: FunctionKey, moves: list[_Move]) -> None:
+        for move in moves:
+            self._handovers.dropped(function, move.pod.uid)
 
     async def _look_at_resize(self, function: FunctionKey, pod: Identity) -> None:
         await asyncio.sleep(RESIZE_SECONDS)

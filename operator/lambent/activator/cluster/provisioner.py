@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.api import names
@@ -22,6 +23,16 @@ TRIES = 20
 _log = logging.getLogger("lambent.activator.provisioner")
 
 
+class StartGates(Protocol):
+    """What lets pods start that were made."""
+
+    def asked(self, function: FunctionKey) -> None:
+        """This activator asks for pods."""
+
+    def lifted_at(self, function: FunctionKey) -> float | None:
+        """When a pod of it was last let go from here, in seconds since the epoch."""
+
+
 @dataclass(slots=True)
 class _Flight:
     """What one function's task aims at."""
@@ -31,17 +42,21 @@ class _Flight:
 
 
 class KubeProvisioner:
-    """`maximum` gives a function's maxScale."""
+    """`maximum` gives a function's maxScale; `gates` hold back the pods that are asked for until they are let go."""
 
-    def __init__(self, client: KubeClient, maximum: Callable[[FunctionKey], int], backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, client: KubeClient, maximum: Callable[[FunctionKey], int], gates: StartGates, backoff: Backoff | None = None
+    ) -> None:
         self._client = client
         self._maximum = maximum
+        self._gates = gates
         self._backoff = backoff or Backoff(first_seconds=0.05, longest_seconds=2.0)
         self._flights: dict[FunctionKey, _Flight] = {}
         self._raised: dict[FunctionKey, float] = {}
 
     def raise_to(self, function: FunctionKey, replicas: int) -> None:
         """See to it that there are at least so many pods; returns at once."""
+        self._gates.asked(function)
         flight = self._flights.get(function)
         if flight is not None:
             flight.wanted = max(flight.wanted, replicas)
@@ -50,8 +65,9 @@ class KubeProvisioner:
         flight.task = asyncio.get_running_loop().create_task(self._fly(function, flight))
 
     def raised_at(self, function: FunctionKey) -> float | None:
-        """When its scale was last raised from here, in seconds since the epoch."""
-        return self._raised.get(function)
+        """When its scale was last raised from here, or a pod of it let go, in seconds since the epoch."""
+        times = [at for at in (self._raised.get(function), self._gates.lifted_at(function)) if at is not None]
+        return max(times, default=None)
 
     async def close(self) -> None:
         """Give up what is under way."""

@@ -7,10 +7,11 @@ from typing import Any, Final
 from lambent.api import names
 from lambent.api.files import CodeFiles
 from lambent.api.function import Function
-from lambent.api.group import LABEL_FUNCTION, ROLE_CANDIDATE, ROLE_FUNCTION
+from lambent.api.group import LABEL_FUNCTION, ROLE_CANDIDATE, ROLE_FUNCTION, START_GATE
 from lambent.controller.labels import child_metadata, pod_selector
 from lambent.controller.options import Installation, RuntimeImage
 from lambent.controller.pod_template import STATUS_PORT, build_pod_template
+from lambent.controller.pool_index import pool_of
 
 PROGRESS_DEADLINE_SECONDS: Final = 600
 
@@ -20,8 +21,12 @@ def build_deployment(
 ) -> dict[str, Any]:
     """The Deployment of one revision, without `spec.replicas`: those belong to the activator and the autoscaler.
 
+    Pods of a Function that may take a pool's wait behind a gate for an activator to say that they are not made in vain (0007).
     An old pod goes only when a new one is available, and old ReplicaSets are not kept: a revision comes back by its manifest.
     """
+    template = build_pod_template(function, revision, ROLE_FUNCTION, code, runtime, installation)
+    if pool_of(function, installation) is not None:
+        template["spec"]["schedulingGates"] = [{"name": START_GATE}]
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -31,7 +36,7 @@ def build_deployment(
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}},
             "revisionHistoryLimit": 0,
             "progressDeadlineSeconds": PROGRESS_DEADLINE_SECONDS,
-            "template": build_pod_template(function, revision, ROLE_FUNCTION, code, runtime, installation),
+            "template": template,
         },
     }
 

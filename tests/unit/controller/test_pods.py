@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lambent.api.files import inline_files
 from lambent.api.function import Function, parse_function
+from lambent.api.quantity import MIB
 from lambent.controller.manifests import build_candidate, build_deployment, build_network_policy, build_service, function_url
-from lambent.controller.options import Installation, RuntimeImage
+from lambent.controller.options import Installation, Pools, RuntimeImage
 from lambent.controller.pod_template import build_pod_template
+from lambent.controller.pool_index import pool_of
 from tests.support.controller_world import INSTALLATION, a_manifest
 
 RUNTIME = RuntimeImage("lambent/python3.11:dev", "Never")
@@ -162,7 +165,29 @@ def test_a_candidate_is_no_pod_of_the_deployment() -> None:
     candidate = build_candidate(a_function(), "abc", CODE, RUNTIME, INSTALLATION)
 
     assert not deployment["spec"]["selector"]["matchLabels"].items() <= candidate["metadata"]["labels"].items()
-    assert candidate["spec"] == deployment["spec"]["template"]["spec"]
+    # Nobody hands a pool's pod over to a candidate, and no activator looks for its gate.
+    gates = {"schedulingGates": [{"name": "lambent.dev/start"}]}
+    assert candidate["spec"] | gates == deployment["spec"]["template"]["spec"]
+    assert "schedulingGates" not in candidate["spec"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "installation", "gated"),
+    [
+        ({}, INSTALLATION, True),
+        ({"memory": "512Mi"}, INSTALLATION, True),
+        ({"serviceAccountName": "reader"}, INSTALLATION, False),
+        ({"memory": "512Mi"}, replace(INSTALLATION, pools=Pools(max_memory_bytes=256 * MIB)), False),
+        ({}, replace(INSTALLATION, pools=Pools(size=0)), False),
+        ({}, Installation(), False),
+    ],
+)
+def test_only_pods_that_may_be_made_in_vain_wait_behind_a_gate(spec: dict[str, Any], installation: Installation, gated: bool) -> None:
+    function = a_function(**spec)
+    deployment = build_deployment(function, "abc", CODE, RUNTIME, installation)
+
+    assert ("schedulingGates" in deployment["spec"]["template"]["spec"]) is gated
+    assert (pool_of(function, installation) is not None) is gated
 
 
 def test_every_object_goes_with_its_function() -> None:

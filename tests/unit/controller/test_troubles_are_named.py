@@ -33,6 +33,13 @@ UNSCHEDULABLE = {
     "message": "0/3 nodes are available: 3 Insufficient memory. no new claims to deallocate, preemption: 0/3 nodes are available.",
 }
 
+GATED = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+}
+
 
 @pytest.mark.parametrize(
     ("body", "reason", "words"),
@@ -59,6 +66,7 @@ def test_a_pods_state_becomes_a_reason(body: dict[str, Any], reason: str, words:
     "body",
     [
         a_pod(),
+        a_pod(conditions=[GATED]),
         a_pod(waiting("ContainerCreating")),
         a_pod(waiting("PodInitializing")),
         a_pod({"state": {"running": {}}, "restartCount": 0}),

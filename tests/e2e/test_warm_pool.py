@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -88,6 +89,10 @@ def came_from_pool(response: Response) -> bool:
     return "start-become" in response.headers["server-timing"]
 
 
+def gates_of(pod: dict[str, Any]) -> list[str]:
+    return [gate["name"] for gate in pod["spec"].get("schedulingGates", ())]
+
+
 def deploy_at_zero(workspace: Workspace, *manifests: dict[str, Any]) -> None:
     for manifest in manifests:
         manifest["spec"]["scaling"] |= {"initialScale": 0}
@@ -148,6 +153,47 @@ def test_a_generic_pod_answers_from_zero_and_is_the_deployments_afterwards(works
     wait_for(lambda: workspace.deployment("quick")["status"].get("readyReplicas") == 1, "the Deployment to count it", 30)
     assert workspace.result("quick")["name"] == "quick"
     assert [pod["metadata"]["uid"] for pod in workspace.pods("quick", ending=False)] == [pod["metadata"]["uid"]]
+
+
+def test_the_pod_that_is_made_in_vain_at_a_handover_gets_no_node(workspace: Workspace) -> None:
+    names = ["lean-0", "lean-1"]
+    deploy_at_zero(workspace, *(function(name, NAMED) for name in names))
+    since = workspace.api.version("Pod", workspace.namespace)
+
+    with ThreadPoolExecutor(2) as clients:
+        answers = list(clients.map(workspace.invoke, names))
+
+    assert all(came_from_pool(answer) for answer in answers), [answer.headers for answer in answers]
+    for name in names:
+        adopted = wait_moved(workspace, name)["metadata"]["uid"]
+        states = workspace.api.changes("Pod", workspace.namespace, since, f"lambent.dev/function={name}")
+        in_vain = [pod for pod in states if pod["metadata"]["uid"] != adopted]
+        assert in_vain, "its ReplicaSet has made one before it adopted the other"
+        assert [gates_of(pod) for pod in in_vain] == [["lambent.dev/start"]] * len(in_vain)
+        assert [pod["metadata"]["name"] for pod in in_vain if pod["spec"].get("nodeName")] == []
+
+
+def test_pods_that_nobody_hands_over_are_let_start_whoever_asked_for_them(workspace: Workspace) -> None:
+    since = workspace.api.version("Pod", workspace.namespace)
+    workspace.deploy(function("kept", NAMED, scaling={"minScale": 1}))
+    workspace.wait_for_pods("kept", 1)
+    (first,) = workspace.pods("kept")
+
+    def placed() -> set[str]:
+        """Pods of the Deployment that were gated when they were made, and have had a node."""
+        states = workspace.api.changes("Pod", workspace.namespace, since, "lambent.dev/function=kept,lambent.dev/role=function", seconds=1)
+        gated = {pod["metadata"]["uid"] for pod in states if gates_of(pod) == ["lambent.dev/start"]}
+        return {pod["metadata"]["uid"] for pod in states if pod["spec"].get("nodeName")} & gated
+
+    assert placed() == {first["metadata"]["uid"]}, "the first replica"
+    workspace.api.delete("Pod", workspace.namespace, first["metadata"]["name"], grace_seconds=1)
+    wait_for(lambda: len(placed()) == 2, "the pod in place of the deleted one to have a node", 30)
+    # The autoscaler may take it back: it had its node before.
+    scaled = workspace.api.kubectl("-n", workspace.namespace, "scale", "deployment", "kept", "--replicas=2")
+    assert scaled.returncode == 0, scaled.stderr
+    wait_for(lambda: len(placed()) == 3, "the pod that was asked for by hand to have a node", 30)
+    workspace.wait_ready("kept")
+    assert workspace.result("kept")["name"] == "kept"
 
 
 def test_the_pool_is_filled_again(workspace: Workspace) -> None:

@@ -107,6 +107,20 @@ class KubeApi:
         items: list[dict[str, Any]] = self.call("GET", path_of(kind, namespace) + query)["items"]
         return items
 
+    def version(self, kind: str, namespace: str | None) -> str:
+        """The resourceVersion of a kind's list now, for `changes`."""
+        found: str = self.call("GET", path_of(kind, namespace))["metadata"]["resourceVersion"]
+        return found
+
+    def changes(self, kind: str, namespace: str | None, since: str, selector: str = "", *, seconds: int = 2) -> list[dict[str, Any]]:
+        """Every state that objects with the labels have had since that resourceVersion, the last one before a deletion too; takes
+        `seconds`."""
+        query = {"watch": "true", "resourceVersion": since, "timeoutSeconds": str(seconds), "labelSelector": selector}
+        lines = self.raw("GET", f"{path_of(kind, namespace)}?{urlencode(query)}").splitlines()
+        events = [json.loads(line) for line in lines]
+        assert all(event["type"] in ("ADDED", "MODIFIED", "DELETED") for event in events), events
+        return [event["object"] for event in events]
+
     def apply(self, manifest: dict[str, Any], namespace: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
         """Server-side apply, as `kubectl apply --server-side --force-conflicts` does it, with strict field validation."""
         metadata = manifest["metadata"]

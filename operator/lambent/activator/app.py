@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lambent.activator.activator import Activator, PoolAccess
+from lambent.activator.admission.core import Admission
 from lambent.activator.admission.model import FunctionKey, Limits
-from lambent.activator.admission.pools import Pools
 from lambent.activator.cluster.adopter import KubeAdopter
 from lambent.activator.cluster.blueprints import KubeBlueprints
 from lambent.activator.cluster.gatekeeper import Gatekeeper
@@ -42,7 +42,7 @@ async def run(settings: ActivatorSettings) -> None:
     async with KubeClient.from_environment(settings.kube_environment, user_agent="lambent-activator") as client:
         lookup = _Lookup()
         metrics = ActivatorMetrics(registry)
-        gatekeeper = Gatekeeper(client, lookup.leads, metrics)
+        gatekeeper = Gatekeeper(client, lookup.leads, lookup.deployed, metrics)
         provisioner = KubeProvisioner(client, lookup.maximum, gatekeeper)
         reporter = KubeReporter(client, lookup.initialization, lookup.revisions)
         adopter = KubeAdopter(client, lookup.spec, settings.cpu_request_percent, settings.init_boost_millis, metrics, gatekeeper)
@@ -59,7 +59,7 @@ async def run(settings: ActivatorSettings) -> None:
             front_limits=front_limits_of(settings),
             pool=pool,
         )
-        lookup.configuration, lookup.pools = activator.configuration, activator.admission.pools
+        lookup.configuration, lookup.admission = activator.configuration, activator.admission
         watcher = Watcher(client, activator.configuration)
         lifecycle = _Lifecycle()
         status = StatusServer(settings.status_port, registry, ready={"configuration": watcher.not_ready, "lifecycle": lifecycle.not_ready})
@@ -152,10 +152,13 @@ class _Lookup:
     """What the cluster's edges ask of configuration and admission, which are made after them."""
 
     configuration: Configuration
-    pools: Pools
+    admission: Admission
 
     def leads(self, key: FunctionKey) -> bool:
-        return self.pools.leads(key)
+        return self.admission.pools.leads(key)
+
+    def deployed(self, key: FunctionKey) -> int:
+        return self.admission.count_deployed(key)
 
     def function(self, key: FunctionKey) -> Function | None:
         return self.configuration.functions.get(key)

@@ -69,7 +69,7 @@ async def running(folder: Path) -> AsyncIterator[Setup]:
         kubeconfig.write_text(yaml.safe_dump(config))
         async with KubeClient(kubeconfig) as client:
             counts = Counts()
-            keepers = [Gatekeeper(client, lambda _, leads=leads: leads, counts) for leads in (True, False)]
+            keepers = [Gatekeeper(client, lambda _, leads=leads: leads, lambda _: 0, counts) for leads in (True, False)]
             tasks = [asyncio.create_task(work) for keeper in keepers for work in (keeper.watch(), keeper.tend())]
             try:
                 yield Setup(world, keepers, counts)

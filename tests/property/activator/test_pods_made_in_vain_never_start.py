@@ -1,6 +1,7 @@
 """Several activators, a ReplicaSet and handovers to it, with news that come late, or not at all.
 
-Times are in steps of 50 ms. A ReplicaSet has as many pods as its scale, and deletes one behind its gate where it adopts one.
+Times are in steps of 50 ms. A ReplicaSet makes pods until there are as many as its scale, and deletes gated ones where it has adopted
+others.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ from lambent.activator.pool.gates import LEFT_BEHIND_SECONDS, OTHERS_SECONDS, RE
 
 KEY = FunctionKey("team", "hello")
 STEP = 0.05
-CALM = 2
-"""Steps from a pod's word that it has become a function to the first write."""
+RETRY_STEPS = 20
 
 
 @dataclass(eq=False)
@@ -54,7 +54,11 @@ class World:
         self.activators = {name: self.new_activator(name) for name in self.names}
         self.pods: dict[str, Pod] = {}
         self.later: list[tuple[int, Callable[[], None]]] = []
-        self.made = self.asked = self.handed = self.started = self.writes = 0
+        self.made = self.asked = self.started = self.writes = 0
+        self.scale = 0
+        self.takes: dict[str, str] = {}
+        """Pods of the pool, by who took them."""
+        self.adopted: set[str] = set()
 
     @property
     def now(self) -> float:
@@ -65,17 +69,21 @@ class World:
 
     # The cluster
 
-    def make(self) -> None:
-        pod = Pod(f"p{self.made}", self.step_number)
-        self.made += 1
-        self.pods[pod.name] = pod
-        self.tell_seen(pod)
+    def raise_scale(self, scale: int) -> None:
+        self.scale = max(self.scale, scale)
+        self.in_steps(self.random.randint(0, 1), self.replicate)
 
-    def delete_gated(self) -> None:
+    def replicate(self) -> None:
+        """What a ReplicaSet does: it makes pods, or deletes such as are gated, the younger ones, to the second."""
+        missing = self.scale - len(self.pods) - self.started - len(self.adopted)
+        for _ in range(missing):
+            pod = Pod(f"p{self.made}", self.step_number)
+            self.made += 1
+            self.pods[pod.name] = pod
+            self.tell_seen(pod)
         gated = [pod for pod in self.pods.values() if pod.gated]
-        if gated:
-            # A ReplicaSet deletes the younger ones, to the second.
-            pod = max(gated, key=lambda each: (each.made_at // 20, self.random.random()))
+        gated.sort(key=lambda each: (each.made_at // 20, self.random.random()))
+        for pod in gated[len(gated) + min(0, missing) :]:
             del self.pods[pod.name]
             self.tell_lost(pod)
 
@@ -94,7 +102,7 @@ class World:
         if pod is None or not pod.gated:
             return
         pod.gated = False
-        activator.gates.lifted(view)
+        activator.gates.lifted(view, self.now)
         self.tell_seen(pod)
         self.in_steps(self.random.randint(0, 4), lambda: self.schedule(pod))
 
@@ -125,42 +133,50 @@ class World:
     # What happens
 
     def ask(self) -> None:
-        activator = self.activators[self.random.choice(self.names)]
-        activator.gates.asked(KEY, self.now)
+        """For a pod more than there are and are asked for; of those that are to be handed over, an activator leaves out its own."""
         self.asked += 1
-        self.in_steps(self.random.randint(0, 2), self.make)
+        self.ask_again()
+
+    def ask_again(self) -> None:
+        name = self.random.choice(self.names)
+        missing = self.asked - self.started
+        unmoved = sum(owner == name for uid, owner in self.takes.items() if uid not in self.adopted)
+        self.activators[name].gates.asked(KEY, missing, self.now)
+        self.raise_scale(self.started + missing + len(self.takes) - unmoved)
 
     def hand_over(self) -> None:
-        """A generic pod has become the function: the one that took it hands it over, the others hear of it before."""
-        self.handed += 1
-        uid, owner = f"pool-{self.handed}", self.random.choice(self.names)
+        """A generic pod has become the function: the one that took it hands it over, the others have heard of it as well."""
+        uid, owner = f"pool-{len(self.takes)}", self.random.choice(self.names)
+        self.takes[uid] = owner
         for name in self.names:
-            own = name == owner
-            if own or not (self.lossy and self.random.random() < 0.3):
-                delay = 0 if own else self.random.randint(0, CALM - 1)
-                self.in_steps(delay, lambda name=name, own=own: self.activators[name].gates.took(KEY, uid, own=own))
+            if name == owner or not (self.lossy and self.random.random() < 0.3):
+                self.activators[name].gates.took(KEY, uid, own=name == owner)
         slowest = 200 if self.lossy else 10
 
         def raise_scale() -> None:
             self.activators[owner].gates.raising(KEY, [uid])
+            self.raise_scale(self.asked + len(self.takes))
             chance = self.random.random() if self.lossy else 1.0
             if chance < 0.1:
                 pass  # it hangs, for good
             elif chance < 0.3:
-                # The pod has died meanwhile: the one made for it is wanted.
-                self.in_steps(self.random.randint(1, 40), lambda: self.activators[owner].gates.dropped(KEY, uid))
+                self.in_steps(self.random.randint(1, 40), drop)
             else:
-                self.in_steps(self.random.randint(1, slowest), move)
-            self.in_steps(self.random.randint(0, 1), self.make)
+                self.in_steps(self.random.randint(2, slowest), move)
+
+        def drop() -> None:
+            """The pod has died meanwhile: the one made for it is wanted."""
+            self.activators[owner].gates.dropped(KEY, uid)
 
         def move() -> None:
+            self.adopted.add(uid)
             self.activators[owner].gates.moved(KEY, uid, self.now)
-            self.in_steps(self.random.randint(0, slowest), self.delete_gated)
+            self.in_steps(self.random.randint(0, slowest), self.replicate)
             for name in self.names:
                 if name != owner:
                     self.in_steps(self.random.randint(30, 60), lambda name=name: self.activators[name].gates.moved(KEY, uid, self.now))
 
-        self.in_steps(CALM, raise_scale)
+        self.in_steps(self.random.choice((2, 10)), raise_scale)
 
     def disturb(self) -> None:
         name = self.random.choice(self.names)
@@ -180,6 +196,9 @@ class World:
 
     def step(self) -> None:
         self.step_number += 1
+        if self.asked > self.started and self.step_number % RETRY_STEPS == 0:
+            # A scale that leaves out what is being handed over may be no more than the handover's own, and bring nothing.
+            self.ask_again()
         due = [act for at, act in self.later if at <= self.step_number]
         self.later = [(at, act) for at, act in self.later if at > self.step_number]
         for act in due:
@@ -194,11 +213,11 @@ class World:
     def run(self, steps: int) -> None:
         for _ in range(steps):
             chance = self.random.random()
-            if chance < 0.08:
+            if chance < 0.15:
                 self.ask()
-            elif chance < 0.16:
+            elif chance < 0.3:
                 self.hand_over()
-            elif self.lossy and chance < 0.2:
+            elif self.lossy and chance < 0.34:
                 self.disturb()
             self.step()
             self.check_pace()
@@ -213,8 +232,8 @@ class World:
 worlds = st.randoms(use_true_random=False)
 
 
-@settings(max_examples=150, deadline=None)
-@given(worlds, st.integers(1, 120))
+@settings(max_examples=200, deadline=None)
+@given(worlds, st.integers(1, 40))
 def test_no_pod_starts_in_vain_and_all_that_are_wanted_do(random: Random, steps: int) -> None:
     world = World(random, lossy=False)
     for _ in range(steps):
@@ -230,8 +249,8 @@ def test_no_pod_starts_in_vain_and_all_that_are_wanted_do(random: Random, steps:
     assert not any(activator.gates.busy for activator in world.activators.values())
 
 
-@settings(max_examples=150, deadline=None)
-@given(worlds, st.integers(1, 200))
+@settings(max_examples=200, deadline=None)
+@given(worlds, st.integers(1, 100))
 def test_no_pod_stays_behind_whatever_is_lost(random: Random, steps: int) -> None:
     world = World(random, lossy=True)
     world.run(steps)

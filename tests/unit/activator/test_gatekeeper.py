@@ -32,10 +32,11 @@ class World(FakeKube):
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, leads: bool = True) -> None:
         super().__init__()
         self.now = 100.0
+        self.deployed = 0
         self.events: asyncio.Queue[WatchEvent[Any]] = asyncio.Queue()
         self.asked_for: list[Any] = []
         self.counted: list[str] = []
-        self.keeper = Gatekeeper(self, lambda _: leads, self, lambda: self.now)  # type: ignore[arg-type]
+        self.keeper = Gatekeeper(self, lambda _: leads, lambda _: self.deployed, self, lambda: self.now)  # type: ignore[arg-type]
         monkeypatch.setattr(gatekeeper_module, "watch_objects", self._watch)
         # Time is told by the test alone.
         monkeypatch.setattr(gatekeeper_module, "LOOK_SECONDS", 3600.0)
@@ -200,7 +201,11 @@ def test_pods_that_are_asked_for_are_let_go_at_once(monkeypatch: pytest.MonkeyPa
         world.keeper.took(KEY, "u1", own=True)
         await world.tell(added())
         assert world.writes == []
-        world.keeper.asked(KEY)
+        world.deployed = 2
+        world.keeper.asked(KEY, 2)
+        await world.settle()
+        assert world.writes == [], "what is there is all that was asked for"
+        world.keeper.asked(KEY, 3)
         await world.settle()
 
     world.run(scenario)

@@ -54,7 +54,7 @@ def test_a_gate_is_lifted_again_where_it_is_still_there() -> None:
 
     assert lifted(made, RETRY_SECONDS - 0.01) == []
     assert lifted(made, RETRY_SECONDS) == ["a"]
-    made.lifted(pod("a"))
+    made.lifted(pod("a"), 0.0)
     assert lifted(made, 10.0) == []
 
 
@@ -68,7 +68,7 @@ def test_a_pod_whose_gate_another_has_lifted_or_that_never_had_one_is_left_alone
 
 def test_what_was_said_before_its_gate_was_lifted_does_not_bring_it_back() -> None:
     made = gates("a")
-    made.lifted(pod("a"))
+    made.lifted(pod("a"), 0.0)
     made.see(pod("a"), 0.1)
 
     assert lifted(made, 10.0) == []
@@ -83,7 +83,7 @@ def test_as_many_stay_behind_as_come_from_a_pool_and_the_oldest_goes() -> None:
         made.see(pod(name, created_at=created), 0.0)
 
     assert lifted(made, 0.0) == ["c"]
-    made.lifted(pod("c"))
+    made.lifted(pod("c"), 0.0)
     assert lifted(made, 1.0) == []
 
 
@@ -132,7 +132,7 @@ def test_a_pod_that_is_seen_on_its_way_out_is_gone() -> None:
 
 def test_one_that_gets_its_node_was_not_made_in_vain() -> None:
     made = gates("a")
-    made.lifted(pod("a"))
+    made.lifted(pod("a"), 0.0)
 
     assert not made.lose(pod("a"))
     assert not made.lose(pod("unknown"))
@@ -174,14 +174,49 @@ def test_pods_asked_for_besides_those_of_a_pool_do_not_wait_for_the_handover() -
     """What is asked for leaves out pods that are to be handed over by who asks; once that raises the scale, they count."""
     made = Gates(lambda _: False)
     made.took(KEY, "u1", own=True)
-    made.asked(KEY, 0.0)
+    made.asked(KEY, 1, 0.0)
     made.see(pod("a"), 0.0)
 
     assert lifted(made, 0.0) == ["a"], "nobody knows better, whoever leads"
     made.raising(KEY, ["u1"])
     made.see(pod("b"), 0.1)
-    made.lifted(pod("a"))
+    made.lifted(pod("a"), 0.1)
     assert lifted(made, 1.0) == []
+
+
+def test_a_pod_made_for_a_handover_does_not_go_for_one_that_is_asked_for() -> None:
+    made = Gates(lambda _: True)
+    made.took(KEY, "u1", own=True)
+    made.raising(KEY, ["u1"])
+    made.see(pod("a"), 0.0)
+    made.asked(KEY, 1, 0.0)
+
+    assert lifted(made, 0.0) == [], "the ReplicaSet would delete it"
+
+
+def test_no_more_go_than_were_asked_for_where_another_has_asked_for_those_to_be_handed_over_too() -> None:
+    made = Gates(lambda _: True)
+    for uid in ("u1", "u2"):
+        made.took(KEY, uid, own=True)
+    made.asked(KEY, 1, 0.0)
+    for name in "abc":
+        made.see(pod(name), 0.0)
+
+    assert lifted(made, 0.0) == ["a"]
+    made.see(pod("a", gate=None), 0.1)
+    made.lose(pod("a"))
+    assert lifted(made, 0.4) == [], "it was let go, and is not seen any more"
+
+
+def test_those_that_others_hand_over_are_in_what_is_asked_for() -> None:
+    made = Gates(lambda _: False)
+    made.took(KEY, "u1", own=True)
+    made.took(KEY, "u2", own=False)
+    made.asked(KEY, 1, 0.0)
+    for name in "ab":
+        made.see(pod(name), 0.0)
+
+    assert lifted(made, 0.0) == ["a"]
 
 
 def test_who_has_not_asked_takes_a_scale_that_others_raise_to_count_its_pods() -> None:
@@ -202,7 +237,7 @@ def test_after_a_list_what_is_not_there_is_forgotten() -> None:
 
 def test_nothing_is_remembered_of_what_is_over() -> None:
     made = gates("a")
-    made.asked(KEY, 0.0)
+    made.asked(KEY, 1, 0.0)
     made.took(KEY, "u1", own=True)
     assert made.busy
     made.moved(KEY, "u1", 0.0)

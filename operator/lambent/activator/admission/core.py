@@ -157,6 +157,11 @@ class Admission:
         queue = self._queues.get(key)
         return queue.wanted if queue is not None else 0
 
+    def count_deployed(self, key: FunctionKey) -> int:
+        """Pods that serve a function, those left out that are to be handed to its Deployment from here."""
+        queue = self._queues.get(key)
+        return len(queue.links.serving) - queue.links.held if queue is not None else 0
+
     def moved_over(self, number: int) -> None:
         """Kubernetes knows the pod as its function's; harmless where the link is gone."""
         link = self._links.get(number)

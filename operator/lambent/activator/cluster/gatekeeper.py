@@ -47,10 +47,18 @@ class Gatekeeper:
     """`watch` and `tend` run until cancelled. Told of handovers (`lambent.activator.pool.gates.Handovers`) and of scales asked for."""
 
     def __init__(
-        self, client: KubeClient, leads: Callable[[FunctionKey], bool], metrics: GateMetrics, clock: Callable[[], float] = time.monotonic
+        self,
+        client: KubeClient,
+        leads: Callable[[FunctionKey], bool],
+        deployed: Callable[[FunctionKey], int],
+        metrics: GateMetrics,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`leads`: whether this activator is the one to act for a function; `deployed`: pods that it has, those left out that are to be
+        handed over from here."""
         self._client = client
         self._leads = leads
+        self._deployed = deployed
         self._metrics = metrics
         self._clock = clock
         self._gates = Gates(leads)
@@ -81,9 +89,9 @@ class Gatekeeper:
 
     # Scales
 
-    def asked(self, function: FunctionKey) -> None:
-        """This activator asks for pods besides those it takes from a pool."""
-        self._gates.asked(function, self._clock())
+    def asked(self, function: FunctionKey, replicas: int) -> None:
+        """This activator asks for that scale; pods that are to be handed over from here are not in it."""
+        self._gates.asked(function, replicas - self._deployed(function), self._clock())
         self._changed.set()
 
     def lifted_at(self, function: FunctionKey) -> float | None:
@@ -143,5 +151,5 @@ class Gatekeeper:
             _log.warning("pod not let go, trying again: %s", why, extra=fields)
             return
         self._lifted_at[pod.function] = time.time()
-        self._gates.lifted(pod)
+        self._gates.lifted(pod, self._clock())
         self._metrics.gate_lifted("left_behind" if lift.left_behind else "wanted")

@@ -88,15 +88,27 @@ class _Row:
     pods: dict[str, _Seen] = field(default_factory=dict)
     takes: dict[str, _Take] = field(default_factory=dict)
     asked_at: float = _NEVER
+    missing: int = 0
+    """Pods that were asked for from here, besides those that were there or handed over, at `asked_at`."""
+    let_go_at: list[float] = field(default_factory=list)
+    """Of late, by whomever."""
 
-    def count_vain(self, now: float) -> int:
-        """Pods that are, or are about to be, made in vain. A scale asked for here leaves out those that are handed over from here later."""
-        asked = now - self.asked_at < ASKED_SECONDS
-        return sum(take.counted or not asked for take in self.takes.values())
+    def count_free(self, gated: int, now: float) -> int:
+        """How many of the gated pods may go.
+
+        Others ask for a scale that counts what is to be handed over; what is asked for from here leaves that out until it is handed over.
+        """
+        asked = self.missing - len(self.let_go_at) if self.has_asked(now) else 0
+        counted = sum(take.counted for take in self.takes.values())
+        return max(gated - len(self.takes), min(gated - counted, asked))
+
+    def has_asked(self, now: float) -> bool:
+        return now - self.asked_at < ASKED_SECONDS
 
     def forget(self, now: float) -> None:
         for uid in [uid for uid, take in self.takes.items() if take.until <= now]:
             del self.takes[uid]
+        self.let_go_at = [at for at in self.let_go_at if now - at < ASKED_SECONDS]
 
 
 class Gates:
@@ -120,6 +132,8 @@ class Gates:
         elif seen.pod.gate is not None:
             # A gate that was lifted stays so: what says otherwise is older.
             seen.pod = pod
+            if pod.gate is None:
+                row.let_go_at.append(now)
         return False
 
     def lose(self, pod: StartingPod) -> bool:
@@ -143,11 +157,11 @@ class Gates:
         for pod in listed.values():
             self.see(pod, now)
 
-    def lifted(self, pod: StartingPod) -> None:
+    def lifted(self, pod: StartingPod, now: float) -> None:
         """Its gate is gone."""
         row = self._rows.get(pod.function)
         if row is not None and pod.uid in row.pods:
-            row.pods[pod.uid].pod = pod._replace(gate=None)
+            self.see(pod._replace(gate=None), now)
 
     # Handovers
 
@@ -174,9 +188,10 @@ class Gates:
         if row is not None:
             row.takes.pop(uid, None)
 
-    def asked(self, function: FunctionKey, now: float) -> None:
-        """This activator asks for pods besides those it takes from a pool."""
-        self._row(function).asked_at = now
+    def asked(self, function: FunctionKey, missing: int, now: float) -> None:
+        """This activator asks for so many pods besides those that are there and those it has taken from a pool."""
+        row = self._row(function)
+        row.asked_at, row.missing = now, missing
 
     # Decisions
 
@@ -191,7 +206,7 @@ class Gates:
         for function, row in list(self._rows.items()):
             row.forget(now)
             lifts += self._decide(function, row, now)
-            if not row.pods and not row.takes and now - row.asked_at >= ASKED_SECONDS:
+            if not row.pods and not row.takes and not row.has_asked(now):
                 del self._rows[function]
         return lifts
 
@@ -199,11 +214,11 @@ class Gates:
         gated = [seen for seen in row.pods.values() if seen.pod.gate is not None]
         if not gated:
             return []
-        # All activators let go the same ones: those of which one has tried, then the oldest.
-        gated.sort(key=lambda seen: (seen.tried_at == _NEVER, seen.pod.created_at, seen.pod.name))
-        free = len(gated) - row.count_vain(now)
+        # All activators let go the same ones: those that were tried, then the oldest; of a second, in the watch's order, the same for all.
+        gated.sort(key=lambda seen: (seen.tried_at == _NEVER, seen.pod.created_at))
+        free = row.count_free(len(gated), now)
         # Where the others wait for handovers to be over, the one that leads too, whoever asked for more knows best.
-        knows = bool(row.takes) and now - row.asked_at < ASKED_SECONDS
+        knows = bool(row.takes) and row.has_asked(now)
         pause = 0.0 if knows or self._leads(function) else OTHERS_SECONDS
         lifts = []
         for place, seen in enumerate(gated):

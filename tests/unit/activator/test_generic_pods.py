@@ -189,6 +189,20 @@ def test_what_the_pool_does_not_have_starts_by_the_deployment_at_the_same_time()
     assert world.admission.count_pods(KEY) == 3
 
 
+def test_a_pod_that_is_to_be_handed_over_from_here_is_not_deployed_yet() -> None:
+    world = World()
+    assert world.admission.count_deployed(KEY) == 0
+    world.submit()
+    world.became(1)
+    # One that another activator has taken is its to hand over.
+    world.became(2)
+    assert (world.admission.count_pods(KEY), world.admission.count_deployed(KEY)) == (2, 1)
+    world.admission.moved_over(1)
+
+    assert world.admission.count_deployed(KEY) == 2
+    assert world.admission.count_deployed(FunctionKey("team", "unknown")) == 0
+
+
 def test_a_function_that_may_not_take_one_leaves_the_pool_alone() -> None:
     world = World(rules=replace(RULES, pool=""))
 

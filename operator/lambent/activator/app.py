@@ -42,7 +42,7 @@ async def run(settings: ActivatorSettings) -> None:
     async with KubeClient.from_environment(settings.kube_environment, user_agent="lambent-activator") as client:
         lookup = _Lookup()
         metrics = ActivatorMetrics(registry)
-        gatekeeper = Gatekeeper(client, lookup.leads, lookup.deployed, metrics)
+        gatekeeper = Gatekeeper(client, lookup.leads, lookup.becoming, metrics)
         provisioner = KubeProvisioner(client, lookup.maximum, gatekeeper)
         reporter = KubeReporter(client, lookup.initialization, lookup.revisions)
         adopter = KubeAdopter(client, lookup.spec, settings.cpu_request_percent, settings.init_boost_millis, metrics, gatekeeper)
@@ -157,8 +157,8 @@ class _Lookup:
     def leads(self, key: FunctionKey) -> bool:
         return self.admission.pools.leads(key)
 
-    def deployed(self, key: FunctionKey) -> int:
-        return self.admission.count_deployed(key)
+    def becoming(self, key: FunctionKey) -> int:
+        return self.admission.count_becoming(key)
 
     def function(self, key: FunctionKey) -> Function | None:
         return self.configuration.functions.get(key)

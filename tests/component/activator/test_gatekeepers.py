@@ -105,9 +105,8 @@ def test_a_pod_made_in_vain_is_never_written_to(tmp_path: Path) -> None:
         async with running(tmp_path) as setup:
             await setup.until_watching()
             taker, other = setup.keepers
-            taker.took(KEY, "pool-1", own=True)
-            other.took(KEY, "pool-1", own=False)
-            taker.raising(KEY, ["pool-1"])
+            taker.took(KEY, "pool-1")
+            other.took(KEY, "pool-1")
             setup.make("b")
             setup.make("a")
             await setup.until(lambda: not setup.is_gated("a"), "the older of two")

@@ -21,7 +21,6 @@ from lambent.activator.pool.gates import LEFT_BEHIND_SECONDS, OTHERS_SECONDS, RE
 
 KEY = FunctionKey("team", "hello")
 STEP = 0.05
-RETRY_STEPS = 20
 
 
 @dataclass(eq=False)
@@ -51,6 +50,7 @@ class World:
         self.step_number = 0
         self.names = [f"activator-{number}" for number in range(random.randint(1, 3))]
         self.leader = random.choice(self.names)
+        self.becoming = dict.fromkeys(self.names, 0)
         self.activators = {name: self.new_activator(name) for name in self.names}
         self.pods: dict[str, Pod] = {}
         self.later: list[tuple[int, Callable[[], None]]] = []
@@ -65,7 +65,7 @@ class World:
         return self.step_number * STEP
 
     def new_activator(self, name: str) -> Activator:
-        return Activator(Gates(lambda _: name == self.leader))
+        return Activator(Gates(lambda _: name == self.leader, lambda _: self.becoming[name]))
 
     # The cluster
 
@@ -133,28 +133,30 @@ class World:
     # What happens
 
     def ask(self) -> None:
-        """For a pod more than there are and are asked for; of those that are to be handed over, an activator leaves out its own."""
+        """For a pod more than there are, are asked for, or are to be handed over."""
         self.asked += 1
-        self.ask_again()
-
-    def ask_again(self) -> None:
-        name = self.random.choice(self.names)
-        missing = self.asked - self.started
-        unmoved = sum(owner == name for uid, owner in self.takes.items() if uid not in self.adopted)
-        self.activators[name].gates.asked(KEY, missing, self.now)
-        self.raise_scale(self.started + missing + len(self.takes) - unmoved)
+        self.raise_scale(self.asked + len(self.takes))
 
     def hand_over(self) -> None:
-        """A generic pod has become the function: the one that took it hands it over, the others have heard of it as well."""
+        """A generic pod becomes the function: the one that took it hands it over, the others hear of it when it has answered."""
         uid, owner = f"pool-{len(self.takes)}", self.random.choice(self.names)
         self.takes[uid] = owner
-        for name in self.names:
-            if name == owner or not (self.lossy and self.random.random() < 0.3):
-                self.activators[name].gates.took(KEY, uid, own=name == owner)
+        self.becoming[owner] += 1
+        hears = [name for name in self.names if name == owner or not (self.lossy and self.random.random() < 0.3)]
+
+        def answer() -> None:
+            self.becoming[owner] -= 1
+            for name in hears:
+                self.activators[name].gates.took(KEY, uid)
+
+        # At once, where others are to hear of it: between two of its own steps only who has asked it knows.
+        if len(self.names) == 1:
+            self.in_steps(self.random.randint(0, 1), answer)
+        else:
+            answer()
         slowest = 200 if self.lossy else 10
 
         def raise_scale() -> None:
-            self.activators[owner].gates.raising(KEY, [uid])
             self.raise_scale(self.asked + len(self.takes))
             chance = self.random.random() if self.lossy else 1.0
             if chance < 0.1:
@@ -196,9 +198,6 @@ class World:
 
     def step(self) -> None:
         self.step_number += 1
-        if self.asked > self.started and self.step_number % RETRY_STEPS == 0:
-            # A scale that leaves out what is being handed over may be no more than the handover's own, and bring nothing.
-            self.ask_again()
         due = [act for at, act in self.later if at <= self.step_number]
         self.later = [(at, act) for at, act in self.later if at > self.step_number]
         for act in due:

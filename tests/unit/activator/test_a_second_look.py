@@ -52,7 +52,7 @@ def test_generic_pods_are_added_as_soon_as_those_there_are_have_been_at_work_for
     exchange.set_rules(KEY, Rules(1, 10, 3, "r1", "r1", ready=True, pool=POOL.runtime))
     sessions: list[Any] = []
     for number in (1, 2, 3):
-        hello = SimpleNamespace(function=FunctionKey("team", ""), revision="", pool=POOL, generic=True, draining=False, pod="p", phases={})
+        hello = SimpleNamespace(function=FunctionKey("team", ""), revision="", pool=POOL, generic=True, draining=False, pod="p", phases={}, ahead=False)
         session = MagicMock(number=number, hello=hello)
         sessions.append(session)
         exchange.opened(session, hello, SimpleNamespace(uid=f"uid-{number}", moved=False))  # type: ignore[arg-type]
@@ -75,7 +75,7 @@ def test_generic_pods_are_added_as_soon_as_those_there_are_have_been_at_work_for
 def test_nobody_looks_again_where_nobody_waits(loop: Loop) -> None:
     edges = {name: MagicMock() for name in ("provisioner", "verifier", "reporter", "metrics")}
     exchange = Exchange(Admission(Limits()), **edges, identity="a")
-    hello = SimpleNamespace(function=KEY, revision="r1", pool=None, generic=False, slots=1, draining=False, phases={})
+    hello = SimpleNamespace(function=KEY, revision="r1", pool=None, generic=False, slots=1, draining=False, phases={}, ahead=False)
     session = MagicMock(number=1, hello=hello)
     exchange.opened(session, hello, MagicMock())  # type: ignore[arg-type]
     exchange.initialized(session, {"ok": True, "durationMs": 1})

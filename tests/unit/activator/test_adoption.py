@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -41,11 +40,8 @@ class Heard:
         self.world = world
         self.told: list[tuple[str, int]] = []
 
-    def took(self, function: FunctionKey, uid: str, *, own: bool) -> None:
-        self._note(f"took {uid}" if own else f"told {uid}", function)
-
-    def raising(self, function: FunctionKey, uids: Iterable[str]) -> None:
-        self._note(f"raising {' '.join(uids)}", function)
+    def took(self, function: FunctionKey, uid: str) -> None:
+        self._note(f"took {uid}", function)
 
     def moved(self, function: FunctionKey, uid: str) -> None:
         self._note(f"moved {uid}", function)
@@ -136,7 +132,7 @@ def test_who_holds_pods_back_hears_of_a_handover_before_its_scale_is_written_and
     world = World()
     world.run()
 
-    assert world.heard.told == [("took u1", 0), ("raising u1", 0), ("moved u1", 2)]
+    assert world.heard.told == [("took u1", 0), ("moved u1", 2)]
 
 
 def test_the_pod_gets_the_labels_of_the_template_and_loses_its_owner() -> None:
@@ -165,7 +161,7 @@ def test_another_activator_that_finds_it_done_writes_nothing() -> None:
     world.run(pause=True, until="moved_by_another")
 
     assert (world.writes(), world.moved) == ([], ["p1"])
-    assert world.heard.words == ["told u1", "moved u1"]
+    assert world.heard.words == ["took u1", "moved u1"]
 
 
 def test_another_activator_does_what_the_one_that_took_it_could_not() -> None:
@@ -253,7 +249,7 @@ def test_a_pod_that_another_has_taken_and_that_is_gone_holds_nobody_back() -> No
     del world.objects[POD]
     world.run(pause=True, until="never")
 
-    assert world.heard.words == ["told u1", "dropped u1"]
+    assert world.heard.words == ["took u1", "dropped u1"]
 
 
 def test_a_handover_that_is_given_up_holds_nobody_back() -> None:

@@ -32,11 +32,10 @@ class World(FakeKube):
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, leads: bool = True) -> None:
         super().__init__()
         self.now = 100.0
-        self.deployed = 0
         self.events: asyncio.Queue[WatchEvent[Any]] = asyncio.Queue()
         self.asked_for: list[Any] = []
         self.counted: list[str] = []
-        self.keeper = Gatekeeper(self, lambda _: leads, lambda _: self.deployed, self, lambda: self.now)  # type: ignore[arg-type]
+        self.keeper = Gatekeeper(self, lambda _: leads, lambda _: 0, self, lambda: self.now)  # type: ignore[arg-type]
         monkeypatch.setattr(gatekeeper_module, "watch_objects", self._watch)
         # Time is told by the test alone.
         monkeypatch.setattr(gatekeeper_module, "LOOK_SECONDS", 3600.0)
@@ -153,8 +152,7 @@ def test_a_pod_made_in_vain_is_not_touched_and_counted_when_it_is_gone(monkeypat
     world.put(POD, a_pod())
 
     async def scenario() -> None:
-        world.keeper.took(KEY, "u1", own=True)
-        world.keeper.raising(KEY, ["u1"])
+        world.keeper.took(KEY, "u1")
         await world.tell(added())
         world.keeper.moved(KEY, "u1")
         await world.settle()
@@ -182,30 +180,10 @@ def test_a_handover_that_comes_to_nothing_lets_its_pod_go_at_once(monkeypatch: p
     world.put(POD, a_pod())
 
     async def scenario() -> None:
-        world.keeper.took(KEY, "u1", own=False)
+        world.keeper.took(KEY, "u1")
         await world.tell(added())
         assert world.writes == []
         world.keeper.dropped(KEY, "u1")
-        await world.settle()
-
-    world.run(scenario)
-
-    assert world.counted == ["wanted"]
-
-
-def test_pods_that_are_asked_for_are_let_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(monkeypatch, leads=False)
-    world.put(POD, a_pod())
-
-    async def scenario() -> None:
-        world.keeper.took(KEY, "u1", own=True)
-        await world.tell(added())
-        assert world.writes == []
-        world.deployed = 2
-        world.keeper.asked(KEY, 2)
-        await world.settle()
-        assert world.writes == [], "what is there is all that was asked for"
-        world.keeper.asked(KEY, 3)
         await world.settle()
 
     world.run(scenario)
@@ -218,7 +196,7 @@ def test_a_pod_that_is_left_behind_is_counted_as_such(monkeypatch: pytest.Monkey
     world.put(POD, a_pod())
 
     async def scenario() -> None:
-        world.keeper.took(KEY, "u1", own=False)
+        world.keeper.took(KEY, "u1")
         await world.tell(added())
         await world.wait(LEFT_BEHIND_SECONDS)
 

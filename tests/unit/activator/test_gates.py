@@ -8,7 +8,6 @@ import pytest
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.pool.gates import (
-    ASKED_SECONDS,
     LEFT_BEHIND_SECONDS,
     OTHERS_SECONDS,
     RETRY_SECONDS,
@@ -27,7 +26,7 @@ def pod(name: str, function: FunctionKey = KEY, **changes: Any) -> StartingPod:
 
 
 def gates(*names: str, leads: bool = True) -> Gates:
-    made = Gates(lambda _: leads)
+    made = Gates(lambda _: leads, lambda _: 0)
     for name in names:
         made.see(pod(name), 0.0)
     return made
@@ -75,10 +74,9 @@ def test_what_was_said_before_its_gate_was_lifted_does_not_bring_it_back() -> No
 
 
 def test_as_many_stay_behind_as_come_from_a_pool_and_the_oldest_goes() -> None:
-    made = Gates(lambda _: True)
+    made = Gates(lambda _: True, lambda _: 0)
     for uid in ("u1", "u2"):
-        made.took(KEY, uid, own=True)
-    made.raising(KEY, ["u1", "u2"])
+        made.took(KEY, uid)
     for name, created in (("c", "T1"), ("a", "T2"), ("b", "T2")):
         made.see(pod(name, created_at=created), 0.0)
 
@@ -88,28 +86,27 @@ def test_as_many_stay_behind_as_come_from_a_pool_and_the_oldest_goes() -> None:
 
 
 def test_one_that_is_under_way_takes_the_place_of_an_older_one_that_comes_late() -> None:
-    made = Gates(lambda _: True)
-    made.took(KEY, "u1", own=False)
+    made = Gates(lambda _: True, lambda _: 0)
+    made.took(KEY, "u1")
     made.see(pod("b"), 0.0)
     made.see(pod("c"), 0.0)
     assert lifted(made, 0.0) == ["b"]
     made.see(pod("a"), 0.0)
-    made.took(KEY, "u2", own=False)
+    made.took(KEY, "u2")
 
     assert lifted(made, 0.5) == [], "three, of which two are in vain, and one is let go"
 
 
 def test_other_functions_are_none_of_its_business() -> None:
     made = gates("a")
-    made.took(OTHER, "u1", own=False)
+    made.took(OTHER, "u1")
 
     assert lifted(made, 0.0) == ["a"]
 
 
 def test_a_pod_made_in_vain_is_never_let_go() -> None:
-    made = Gates(lambda _: True)
-    made.took(KEY, "u1", own=True)
-    made.raising(KEY, ["u1"])
+    made = Gates(lambda _: True, lambda _: 0)
+    made.took(KEY, "u1")
     made.see(pod("a"), 0.0)
     made.moved(KEY, "u1", 0.1)
 
@@ -120,8 +117,8 @@ def test_a_pod_made_in_vain_is_never_let_go() -> None:
 
 
 def test_a_pod_that_is_seen_on_its_way_out_is_gone() -> None:
-    made = Gates(lambda _: True)
-    made.took(KEY, "u1", own=False)
+    made = Gates(lambda _: True, lambda _: 0)
+    made.took(KEY, "u1")
     made.see(pod("a"), 0.0)
 
     assert made.see(pod("a", deleting=True), 0.1)
@@ -139,9 +136,8 @@ def test_one_that_gets_its_node_was_not_made_in_vain() -> None:
 
 
 def test_a_pod_made_in_vain_that_is_not_seen_to_go_is_forgotten() -> None:
-    made = Gates(lambda _: True)
-    made.took(KEY, "u1", own=True)
-    made.raising(KEY, ["u1"])
+    made = Gates(lambda _: True, lambda _: 0)
+    made.took(KEY, "u1")
     made.moved(KEY, "u1", 0.0)
     made.see(pod("a"), VAIN_SECONDS - 0.1)
 
@@ -150,9 +146,8 @@ def test_a_pod_made_in_vain_that_is_not_seen_to_go_is_forgotten() -> None:
 
 
 def test_a_handover_that_comes_to_nothing_leaves_a_pod_that_is_wanted() -> None:
-    made = Gates(lambda _: True)
-    made.took(KEY, "u1", own=True)
-    made.raising(KEY, ["u1"])
+    made = Gates(lambda _: True, lambda _: 0)
+    made.took(KEY, "u1")
     made.see(pod("a"), 0.0)
     assert lifted(made, 0.0) == []
     made.dropped(KEY, "u1")
@@ -161,71 +156,27 @@ def test_a_handover_that_comes_to_nothing_leaves_a_pod_that_is_wanted() -> None:
 
 
 def test_no_pod_stays_behind_whatever_was_said() -> None:
-    made = Gates(lambda _: False)
+    made = Gates(lambda _: False, lambda _: 0)
     for number in range(5):
-        made.took(KEY, f"u{number}", own=False)
+        made.took(KEY, f"u{number}")
     made.see(pod("a"), 0.0)
 
     assert made.decide(LEFT_BEHIND_SECONDS - 0.01) == []
     assert [(lift.pod.name, lift.left_behind) for lift in made.decide(LEFT_BEHIND_SECONDS)] == [("a", True)]
 
 
-def test_pods_asked_for_besides_those_of_a_pool_do_not_wait_for_the_handover() -> None:
-    """What is asked for leaves out pods that are to be handed over by who asks; once that raises the scale, they count."""
-    made = Gates(lambda _: False)
-    made.took(KEY, "u1", own=True)
-    made.asked(KEY, 1, 0.0)
-    made.see(pod("a"), 0.0)
-
-    assert lifted(made, 0.0) == ["a"], "nobody knows better, whoever leads"
-    made.raising(KEY, ["u1"])
-    made.see(pod("b"), 0.1)
-    made.lifted(pod("a"), 0.1)
-    assert lifted(made, 1.0) == []
-
-
-def test_a_pod_made_for_a_handover_does_not_go_for_one_that_is_asked_for() -> None:
-    made = Gates(lambda _: True)
-    made.took(KEY, "u1", own=True)
-    made.raising(KEY, ["u1"])
-    made.see(pod("a"), 0.0)
-    made.asked(KEY, 1, 0.0)
-
-    assert lifted(made, 0.0) == [], "the ReplicaSet would delete it"
-
-
-def test_no_more_go_than_were_asked_for_where_another_has_asked_for_those_to_be_handed_over_too() -> None:
-    made = Gates(lambda _: True)
-    for uid in ("u1", "u2"):
-        made.took(KEY, uid, own=True)
-    made.asked(KEY, 1, 0.0)
-    for name in "abc":
-        made.see(pod(name), 0.0)
-
-    assert lifted(made, 0.0) == ["a"]
-    made.see(pod("a", gate=None), 0.1)
-    made.lose(pod("a"))
-    assert lifted(made, 0.4) == [], "it was let go, and is not seen any more"
-
-
-def test_those_that_others_hand_over_are_in_what_is_asked_for() -> None:
-    made = Gates(lambda _: False)
-    made.took(KEY, "u1", own=True)
-    made.took(KEY, "u2", own=False)
-    made.asked(KEY, 1, 0.0)
+def test_one_that_was_asked_to_become_the_function_counts_before_it_answers() -> None:
+    becoming = 1
+    made = Gates(lambda _: True, lambda _: becoming)
     for name in "ab":
         made.see(pod(name), 0.0)
-
     assert lifted(made, 0.0) == ["a"]
-
-
-def test_who_has_not_asked_takes_a_scale_that_others_raise_to_count_its_pods() -> None:
-    made = Gates(lambda _: True)
-    made.took(KEY, "u1", own=True)
-    made.see(pod("a"), 0.0)
-    made.see(pod("b"), 0.0)
-
-    assert lifted(made, 0.0) == ["a"]
+    made.lifted(pod("a"), 0.0)
+    made.took(KEY, "u1")
+    becoming = 0
+    assert lifted(made, 0.1) == []
+    made.dropped(KEY, "u1")
+    assert lifted(made, 0.2) == ["b"]
 
 
 def test_after_a_list_what_is_not_there_is_forgotten() -> None:
@@ -237,15 +188,13 @@ def test_after_a_list_what_is_not_there_is_forgotten() -> None:
 
 def test_nothing_is_remembered_of_what_is_over() -> None:
     made = gates("a")
-    made.asked(KEY, 1, 0.0)
-    made.took(KEY, "u1", own=True)
+    made.took(KEY, "u1")
     assert made.busy
     made.moved(KEY, "u1", 0.0)
     made.lose(pod("a"))
     made.dropped(OTHER, "u9")
     made.moved(OTHER, "u9", 0.0)
-    made.raising(OTHER, ["u9"])
-    made.decide(max(ASKED_SECONDS, VAIN_SECONDS))
+    made.decide(VAIN_SECONDS)
 
     assert not made.busy
 

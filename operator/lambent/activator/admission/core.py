@@ -157,10 +157,10 @@ class Admission:
         queue = self._queues.get(key)
         return queue.wanted if queue is not None else 0
 
-    def count_deployed(self, key: FunctionKey) -> int:
-        """Pods that serve a function, those left out that are to be handed to its Deployment from here."""
+    def count_becoming(self, key: FunctionKey) -> int:
+        """Generic pods that this activator has asked to become the function's, and that have not answered."""
         queue = self._queues.get(key)
-        return len(queue.links.serving) - queue.links.held if queue is not None else 0
+        return sum(link.asked_at > 0 for link in queue.links.by_number.values()) if queue is not None else 0
 
     def moved_over(self, number: int) -> None:
         """Kubernetes knows the pod as its function's; harmless where the link is gone."""

@@ -289,8 +289,8 @@ class FunctionQueue:
         if short:
             scale = starts.ask(now, self.waiting, self.links, rules, pace)
             if scale is not None:
-                # Those that are about to be the Deployment's are not its to start: their adoption raises the scale by them.
-                out.append(Start(self.key, scale - self.links.held))
+                # Those that are about to be the Deployment's are in it: `pool.gates` lets no pod start in their place.
+                out.append(Start(self.key, scale))
 
     def _goes_ahead(self, invocation: Invocation, link: Link, now: float) -> bool:
         """Whether it is worth its while to wait in the pod: for a moment, and where its payload is small."""

@@ -95,7 +95,7 @@ class KubeAdopter:
     def adopt(self, pod: Identity, function: FunctionKey, revision: str, pods: int, moved: Callable[[], None], *, pause: bool) -> None:
         """Returns at once. `pause`: another activator is likely to do it."""
         move = _Move(pod, revision, moved)
-        self._handovers.took(function, pod.uid, own=not pause)
+        self._handovers.took(function, pod.uid)
         if pause:
             self._begin(self._look_after(function, move, pods))
         else:
@@ -207,7 +207,6 @@ class KubeAdopter:
         spec = self._spec_of(function)
         if spec is None:
             raise _NobodysError(f"there is no Function {function.name} any more")
-        self._handovers.raising(function, [move.pod.uid for move in moves])
         for revision, group in by_revision.items():
             replica_set = await self._prepare(function, revision, pods, spec)
             gate = asyncio.Semaphore(AT_ONCE)

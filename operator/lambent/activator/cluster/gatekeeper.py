@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from lambent.activator.admission.model import FunctionKey
@@ -44,24 +44,22 @@ class GateMetrics(Protocol):
 
 
 class Gatekeeper:
-    """`watch` and `tend` run until cancelled. Told of handovers (`lambent.activator.pool.gates.Handovers`) and of scales asked for."""
+    """`watch` and `tend` run until cancelled. Told of handovers (`lambent.activator.pool.gates.Handovers`)."""
 
     def __init__(
         self,
         client: KubeClient,
         leads: Callable[[FunctionKey], bool],
-        deployed: Callable[[FunctionKey], int],
+        becoming: Callable[[FunctionKey], int],
         metrics: GateMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`leads`: whether this activator is the one to act for a function; `deployed`: pods that it has, those left out that are to be
-        handed over from here."""
+        """`leads` and `becoming`: see `Gates`."""
         self._client = client
         self._leads = leads
-        self._deployed = deployed
         self._metrics = metrics
         self._clock = clock
-        self._gates = Gates(leads)
+        self._gates = Gates(leads, becoming)
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._lifting: dict[str, asyncio.Task[None]] = {}
@@ -69,13 +67,9 @@ class Gatekeeper:
 
     # Handovers
 
-    def took(self, function: FunctionKey, uid: str, *, own: bool) -> None:
+    def took(self, function: FunctionKey, uid: str) -> None:
         """A pod of a pool has become the function's."""
-        self._gates.took(function, uid, own=own)
-
-    def raising(self, function: FunctionKey, uids: Iterable[str]) -> None:
-        """The scale is about to be raised by them."""
-        self._gates.raising(function, uids)
+        self._gates.took(function, uid)
 
     def moved(self, function: FunctionKey, uid: str) -> None:
         """It is handed over."""
@@ -85,13 +79,6 @@ class Gatekeeper:
     def dropped(self, function: FunctionKey, uid: str) -> None:
         """It is not handed over."""
         self._gates.dropped(function, uid)
-        self._changed.set()
-
-    # Scales
-
-    def asked(self, function: FunctionKey, replicas: int) -> None:
-        """This activator asks for that scale; pods that are to be handed over from here are not in it."""
-        self._gates.asked(function, replicas - self._deployed(function), self._clock())
         self._changed.set()
 
     def lifted_at(self, function: FunctionKey) -> float | None:

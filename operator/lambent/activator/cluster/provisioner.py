@@ -26,9 +26,6 @@ _log = logging.getLogger("lambent.activator.provisioner")
 class StartGates(Protocol):
     """What lets pods start that were made."""
 
-    def asked(self, function: FunctionKey, replicas: int) -> None:
-        """This activator asks for that scale."""
-
     def lifted_at(self, function: FunctionKey) -> float | None:
         """When a pod of it was last let go from here, in seconds since the epoch."""
 
@@ -56,7 +53,6 @@ class KubeProvisioner:
 
     def raise_to(self, function: FunctionKey, replicas: int) -> None:
         """See to it that there are at least so many pods; returns at once."""
-        self._gates.asked(function, replicas)
         flight = self._flights.get(function)
         if flight is not None:
             flight.wanted = max(flight.wanted, replicas)

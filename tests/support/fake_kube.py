@@ -8,6 +8,7 @@ from typing import Any
 
 from lambent.kube.client import Json
 from lambent.kube.errors import AlreadyExistsError, ConflictError, InvalidError, KubeError, NotFoundError
+from tests.support.json_patch import FailedTestError, apply_json_patch
 
 
 class FakeKube:
@@ -45,7 +46,10 @@ class FakeKube:
     async def patch(self, path: str, body: Any, *, kind: str = "", field_manager: str = "", timeout_seconds: float | None = None) -> Json:
         self._called("PATCH", path, body)
         if isinstance(body, list):
-            return self.put(path, _patched(self._found(path), body))
+            try:
+                return self.put(path, apply_json_patch(self._found(path), body))
+            except FailedTestError:
+                raise InvalidError(422, "Invalid", "the server rejected our request due to an error in our request", path) from None
         self._check_version(path, body)
         return self.put(path, _merged(self._found(path), body))
 
@@ -83,20 +87,3 @@ def _merged(target: Json, patch: Json) -> Json:
         else:
             merged[key] = _merged(merged.get(key, {}), value) if isinstance(value, dict) else value
     return merged
-
-
-def _patched(target: Json, operations: list[Json]) -> Json:
-    """RFC 6902, as far as `test` and the removal from a list go."""
-    patched = copy.deepcopy(target)
-    for operation in operations:
-        *parents, last = operation["path"].split("/")[1:]
-        at: Any = patched
-        for part in parents:
-            at = at.get(part, {})
-        place = int(last) if isinstance(at, list) else last
-        there = place < len(at) if isinstance(at, list) else place in at
-        if there and operation["op"] == "remove":
-            del at[place]
-        elif not there or operation["op"] != "test" or at[place] != operation["value"]:
-            raise InvalidError(422, "Invalid", "the server rejected our request due to an error in our request", operation["path"])
-    return patched

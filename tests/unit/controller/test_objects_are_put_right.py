@@ -9,7 +9,8 @@ import pytest
 
 from lambent.controller.drift import accept, build_repair, has_drifted
 from lambent.controller.plan import Repair
-from tests.support.controller_world import World, apply_json_patch
+from tests.support.controller_world import World
+from tests.support.json_patch import apply_json_patch
 
 
 @pytest.fixture

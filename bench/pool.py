@@ -19,8 +19,12 @@ CALM_SECONDS = 1.0
 
 def waiting_pods(runtime: str = "python3.11") -> list[dict[str, Any]]:
     """Generic pods that are ready."""
-    pods = kube.get("pods", "-n", kube.NAMESPACE, "-l", f"{POOL},lambent.dev/runtime={runtime}")["items"]
-    return [pod for pod in pods if _is_ready(pod)]
+    return [pod for pod in _generic_pods(runtime) if _is_ready(pod)]
+
+
+def _generic_pods(runtime: str) -> list[dict[str, Any]]:
+    pods: list[dict[str, Any]] = kube.get("pods", "-n", kube.NAMESPACE, "-l", f"{POOL},lambent.dev/runtime={runtime}")["items"]
+    return pods
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:
@@ -31,7 +35,7 @@ def wait_for_pool(pods: int, runtime: str = "python3.11") -> None:
     """Wait until so many generic pods wait, and no other is on its way: an earlier measurement may have let the pool grow."""
 
     def whole() -> bool:
-        found = kube.get("pods", "-n", kube.NAMESPACE, "-l", f"{POOL},lambent.dev/runtime={runtime}")["items"]
+        found = _generic_pods(runtime)
         return len(found) >= pods and all(_is_ready(pod) and "deletionTimestamp" not in pod["metadata"] for pod in found)
 
     kube.wait_for(f"{pods} pods to wait in the pool of {runtime}", whole, every=0.25)

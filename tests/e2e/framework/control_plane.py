@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from tests.e2e.framework.kube_api import ApiError, KubeApi
+from tests.e2e.framework.kube_api import KubeApi
 from tests.e2e.framework.workspace import SYSTEM
 from tests.support.waiting import wait_for
 
@@ -80,7 +80,4 @@ class ControlPlane:
 
     def api_server_answers(self) -> bool:
         """Whether the API server is ready."""
-        try:
-            return self._api.raw("GET", "/readyz", timeout=2) == b"ok"
-        except (ApiError, OSError):
-            return False
+        return self._api.answers("/readyz", timeout=2)

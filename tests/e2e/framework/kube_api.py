@@ -87,6 +87,13 @@ class KubeApi:
             raise ApiError(response.status, message)
         return answer
 
+    def answers(self, path: str, timeout: float) -> bool:
+        """Whether a health check's path says `ok` within so many seconds."""
+        try:
+            return self.raw("GET", path, timeout=timeout) == b"ok"
+        except (ApiError, OSError, http.client.HTTPException):
+            return False
+
     def call(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> dict[str, Any]:
         """The object in an answer."""
         answer: dict[str, Any] = json.loads(self.raw(method, path, body, content_type))

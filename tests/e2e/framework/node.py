@@ -85,13 +85,7 @@ def api_server_held(api: KubeApi, control_plane: ControlPlane) -> Iterator[None]
 @contextmanager
 def _held(api: KubeApi, control_plane: ControlPlane, program: str, node: dict[str, str], health: str) -> Iterator[None]:
     name = f"e2e-hold-{program}"
-
-    def answers() -> bool:
-        try:
-            return api.raw("GET", health, timeout=1) == b"ok"
-        except (ApiError, OSError, http.client.HTTPException):
-            return False
-
+    answers = partial(api.answers, health, timeout=1)
     _run(api, name, _image(control_plane), HOLD.replace("PROGRAM", program), node)
     wait_for(lambda: not answers(), f"{program} to stand still", 30, interval=0.1)
     yield

@@ -24,6 +24,8 @@ from lambent.activator.admission.model import (
     Start,
     Want,
 )
+from lambent.activator.cluster.adopter import CALM_SECONDS
+from lambent.activator.exchange import CLOCK_SECONDS, TICK_SECONDS
 from lambent.api.scaling import Scaling
 from lambent.autoscaler.decision import Policy
 from lambent.autoscaler.fleet import Fleet
@@ -37,10 +39,7 @@ KEY = FunctionKey("team", "hello")
 POOL = PoolKey("team", "python3.11")
 START_CORE_SECONDS = 0.5
 BECOME_CORE_SECONDS = 0.008
-ADOPTED_AFTER_SECONDS = 0.1
-TICK_SECONDS = 0.05
 PUSH_SECONDS = 0.2
-CLOCK_SECONDS = 0.002
 
 
 @dataclass(eq=False)
@@ -245,7 +244,7 @@ class StartSimulation:
         self.turned.add(pod.number)
         self.taken_at.append(self.now - self.origin)
         self._jobs.append(Job(BECOME_CORE_SECONDS, lambda: self._become(pod)))
-        self._later(ADOPTED_AFTER_SECONDS, lambda: self._adopt(pod))
+        self._later(CALM_SECONDS, lambda: self._adopt(pod))
         self._check()
 
     def _become(self, pod: Pod) -> None:

@@ -72,6 +72,11 @@ class Child:
     is_well: bool = False
     """A pod that can change nothing for a Function at rest: no candidate, and in no trouble."""
 
+    @property
+    def change(self) -> News:
+        """What it asks for where it has come, gone, or looks different."""
+        return News.COUNTS if self.is_well else News.ANY
+
 
 def view_child(plural: str, body: Mapping[str, Any]) -> Child:
     """A Deployment, NetworkPolicy, Service, ConfigMap or Pod as a watch shows it."""
@@ -109,25 +114,23 @@ class ChildNews:
     def judge_added(self, child: Child) -> News:
         """What a Function's reconcile has made is no news to it; anything else may stand in its way, or have waited for it."""
         self._learn(child)
-        if child.own:
-            return News.NONE
-        return News.COUNTS if child.is_well else News.ANY
+        return News.NONE if child.own else child.change
 
     def judge_modified(self, child: Child) -> News:
         """Whether it looks different now."""
         before = self._looks.get(child.uid)
         self._learn(child)
         if child.looks is None or before is None:
-            return News.COUNTS if child.is_well else News.ANY
+            return child.change
         looked, counted = before
         if looked != child.looks:
-            return News.COUNTS if child.is_well else News.ANY
+            return child.change
         return News.NONE if counted == child.counts else News.COUNTS
 
     def judge_deleted(self, child: Child) -> News:
         """It is gone, which always is news."""
         self._looks.pop(child.uid, None)
-        return News.COUNTS if child.is_well else News.ANY
+        return child.change
 
     def _learn(self, child: Child) -> None:
         if child.looks is not None:

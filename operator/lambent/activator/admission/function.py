@@ -242,14 +242,14 @@ class FunctionQueue:
         waiting = self.waiting
         while waiting.line:
             link = self.links.best()
-            if link is None and busy is not None and self._pace.sends_ahead(waiting.line[0], busy, now):
+            if link is not None:
+                self._send(link, waiting.take_to_send(now), now, out)
+            elif busy is not None and self._pace.sends_ahead(waiting.line[0], busy, now):
                 self._send(busy, waiting.take_to_send(now), now, out, ahead=True)
-                continue
-            if link is None:
+            else:
                 self._want(out)
                 self.plan_start(now, out)
                 return
-            self._send(link, waiting.take_to_send(now), now, out)
         self._recruiter.starts.forget()
 
     def plan_start(self, now: float, out: list[Action]) -> None:

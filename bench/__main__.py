@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -37,7 +36,7 @@ def main() -> int:
     wanted = arguments.only or MEASURES
     ensure_wrk()
     subprocess.run(["python3", "-m", "cluster", "image", "lambent/bench-peers:dev", "bench/peers/Dockerfile"], check=True, cwd=kube.ROOT)
-    kube.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": kube.NAMESPACE}}))
+    kube.ensure_namespace()
     results: list[Result] = []
     calls: list[Call] = []
     pooled: list[Call] = []

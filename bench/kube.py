@@ -48,6 +48,13 @@ def get(*arguments: str) -> dict[str, Any]:
     return parsed
 
 
+def ensure_namespace() -> None:
+    """Make the benchmarks' namespace, after the end of one that an earlier run has left."""
+    if "Terminating" in kubectl("get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "jsonpath={.status.phase}"):
+        kubectl("wait", "namespace", NAMESPACE, "--for=delete", "--timeout=120s")
+    kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}))
+
+
 def apply(*objects: Mapping[str, Any]) -> None:
     """Apply objects to the benchmarks' namespace."""
     kubectl("-n", NAMESPACE, "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))

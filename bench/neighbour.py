@@ -5,10 +5,10 @@ from __future__ import annotations
 import http.client
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from bench import functions, kube, pool
 from bench.load import call
@@ -33,7 +33,8 @@ def measure(rounds: int) -> list[Result]:
         kube.wait_for_zero(BURSTING)
         pool.wait_for_pool(2)
         quiet += _call_steadily(SECONDS, lambda: None)
-        beside += _call_steadily(SECONDS, _burst)
+        with _bursting_process() as burst:
+            beside += _call_steadily(SECONDS, partial(_burst, burst))
     ratio = quantile(beside, 0.95) / quantile(quiet, 0.95)
     print(f"  neighbour: p95 {quantile(quiet, 0.95):.2f} ms quiet, {quantile(beside, 0.95):.2f} ms beside a burst", flush=True)
     kube.kubectl("-n", kube.NAMESPACE, "delete", "functions.lambent.dev", STEADY, BURSTING)
@@ -43,11 +44,28 @@ def measure(rounds: int) -> list[Result]:
     ]
 
 
-def _burst() -> None:
-    """In a process of its own: a hundred threads beside the steady caller would make it wait for the interpreter, not for the answer."""
-    done = subprocess.run([sys.executable, "-m", "bench.neighbour"], capture_output=True, text=True, cwd=kube.ROOT, check=False)
-    if done.returncode:
-        raise kube.BenchError(done.stderr.strip())
+def _bursting_process() -> subprocess.Popen[str]:
+    """In a process of its own: a hundred threads beside the steady caller would make it wait for the interpreter, not for the answer.
+
+    It is up before anything is measured: the start of a load generator is no function's cold start.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.neighbour"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=kube.ROOT,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def _burst(process: subprocess.Popen[str]) -> None:
+    _, errors = process.communicate("go\n")
+    if process.returncode:
+        raise kube.BenchError(errors.strip())
 
 
 def send_burst() -> None:
@@ -61,22 +79,29 @@ def send_burst() -> None:
 
 
 def _call_steadily(seconds: float, beside: Callable[[], None]) -> list[float]:
-    """Latencies (ms) over one kept connection, while `beside` runs in another thread from the first second on."""
+    """Latencies (ms) over one kept connection, while `beside` runs in another thread from the first second on. Raises what it raises."""
     connection = http.client.HTTPConnection(*kube.endpoint(), timeout=30)
     latencies = []
-    other = threading.Timer(1.0, beside)
-    other.start()
-    ends = time.perf_counter() + seconds
-    while time.perf_counter() < ends:
-        began = time.perf_counter()
-        connection.request("GET", "/", headers={"Host": f"{STEADY}.{kube.NAMESPACE}"})
-        connection.getresponse().read()
-        latencies.append((time.perf_counter() - began) * 1e3)
-        time.sleep(PAUSE_SECONDS)
-    other.join()
+    with ThreadPoolExecutor(1) as threads:
+        other = threads.submit(_after, 1.0, beside)
+        ends = time.perf_counter() + seconds
+        while time.perf_counter() < ends:
+            began = time.perf_counter()
+            connection.request("GET", "/", headers={"Host": f"{STEADY}.{kube.NAMESPACE}"})
+            connection.getresponse().read()
+            latencies.append((time.perf_counter() - began) * 1e3)
+            time.sleep(PAUSE_SECONDS)
+        other.result()
     connection.close()
     return latencies
 
 
+def _after(seconds: float, act: Callable[[], None]) -> None:
+    time.sleep(seconds)
+    act()
+
+
 if __name__ == "__main__":
+    print("ready", flush=True)
+    sys.stdin.readline()
     send_burst()

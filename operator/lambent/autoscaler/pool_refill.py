@@ -3,6 +3,7 @@
 A pool's pods come with a scheduling gate (docs/decisions/0007-the-warm-pool.md): starting one costs half a second of CPU, just when the
 function that took its predecessor needs it. So nothing starts while an invocation waits or a pod has just been asked for; else a few at a
 time, the emptiest pool first and its oldest pod; and where the load does not end, as it never does in a large cluster, some in a while.
+A pool with half its pods is in no hurry: the next function has one, and the last one is still at its first work.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from typing import Final, NamedTuple
 
 QUIET_SECONDS: Final = 1.0
 """After a pod was asked for: its function initialises."""
+RESTED_SECONDS: Final = 10.0
+"""After a pod was asked for, where a pool still has half its pods."""
+PATIENCE_SECONDS: Final = 30.0
+"""A pod that has waited for so long is started like those of an emptier pool: somewhere something is always asked for."""
 STARVED_SECONDS: Final = 5.0
 """Under a load that does not end, one pod starts each time that this has passed."""
 STARTING_SECONDS: Final = 15.0
@@ -92,7 +97,7 @@ class LetGo(NamedTuple):
 def plan_refill(now: float, pools: Iterable[RefillState], demand: Demand) -> tuple[LetGo, ...]:
     """The pods to let go now, in order."""
     room = _room(now, pools := tuple(pools), demand)
-    needy = sorted((pool for pool in pools if _may_start(now, pool)), key=lambda pool: (pool.present / pool.wanted, pool.key))
+    needy = sorted((pool for pool in pools if _may_start(now, pool, demand)), key=lambda pool: (pool.present / pool.wanted, pool.key))
     return tuple(LetGo(pool.key, _oldest(now, pool).name) for pool in needy[: max(0, room)])
 
 
@@ -108,9 +113,10 @@ def _room(now: float, pools: tuple[RefillState, ...], demand: Demand) -> int:
     return STARTING_AT_ONCE * share - sum(pool.starting for pool in pools)
 
 
-def _may_start(now: float, pool: RefillState) -> bool:
+def _may_start(now: float, pool: RefillState, demand: Demand) -> bool:
     free = pool.present < pool.wanted and pool.starting == 0 and now >= pool.held_until
-    return free and any(_has_settled(now, pod) for pod in pool.gated)
+    rested = 2 * pool.present < pool.wanted or now - demand.asked_at >= RESTED_SECONDS
+    return free and any(_has_settled(now, pod) and (rested or now - pod.seen_at >= PATIENCE_SECONDS) for pod in pool.gated)
 
 
 def _has_settled(now: float, pod: GatedPod) -> bool:

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.autoscaler.pool_refill import (
+    PATIENCE_SECONDS,
     QUIET_SECONDS,
+    RESTED_SECONDS,
     STARTING_AT_ONCE,
     STARVED_SECONDS,
     Demand,
@@ -21,7 +23,7 @@ from lambent.autoscaler.pool_refill import (
 
 NOW = 1000.0
 gated_pods = st.lists(
-    st.builds(GatedPod, st.text("abc", min_size=1, max_size=3), st.sampled_from(["T1", "T2", "T3"]), st.floats(990, 1000)),
+    st.builds(GatedPod, st.text("abc", min_size=1, max_size=3), st.sampled_from(["T1", "T2", "T3"]), st.floats(960, 1000)),
     max_size=5,
     unique_by=lambda pod: pod.name,
 ).map(tuple)
@@ -51,6 +53,8 @@ def test_only_pods_that_are_wanted_wait_and_have_waited_are_let_go(states: list[
         assert state.present < state.wanted
         assert state.held_until <= NOW
         assert NOW - pod.seen_at >= QUIET_SECONDS
+        hurried = 2 * state.present < state.wanted or any(NOW - other.seen_at >= PATIENCE_SECONDS for other in state.gated)
+        assert hurried or NOW - demand.asked_at >= RESTED_SECONDS, "half a pool is in no hurry"
         older = [other for other in state.gated if other.created_at < pod.created_at]
         assert all(NOW - other.seen_at < QUIET_SECONDS for other in older), "the oldest first"
 
@@ -84,15 +88,25 @@ def test_no_pool_is_starved_for_ever(states: list[RefillState], demand: Demand) 
         if state.present < state.wanted
         and state.starting == 0
         and state.held_until <= NOW
-        and any(NOW - pod.seen_at >= QUIET_SECONDS for pod in state.gated)
+        and any(NOW - pod.seen_at >= PATIENCE_SECONDS for pod in state.gated)
     ]
     starting = sum(state.starting for state in states)
 
     if able and (not long_ago.is_calm(NOW) or starting < STARTING_AT_ONCE):
         plan = plan_refill(NOW, states, long_ago)
         emptiest = min(state.present / state.wanted for state in able)
-        first = next(state for state in able if state.key == plan[0].key)
-        assert first.present / first.wanted == emptiest, "the emptiest pool first"
+        first = next(state for state in states if state.key == plan[0].key)
+        assert first.present / first.wanted <= emptiest, "the emptiest pool first"
+
+
+@given(st.integers(1, 10), st.integers(0, 10), st.floats(QUIET_SECONDS, 2 * RESTED_SECONDS))
+def test_a_pool_that_is_less_than_half_full_is_filled_as_soon_as_it_is_calm(wanted: int, present: int, calm: float) -> None:
+    gated = (GatedPod("p", "T1", NOW - 2.0),)
+    state = RefillState(PoolKey("team", "r"), wanted, present, 0, float("-inf"), gated)
+
+    plan = plan_refill(NOW, [state], Demand(False, NOW - calm, NOW, NOW))
+
+    assert bool(plan) == (present < wanted and (2 * present < wanted or calm >= RESTED_SECONDS))
 
 
 @given(pools(), demands)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lambent.autoscaler.pool_fleet import PROVED_SECONDS, Lift, PoolFigures, PoolFleet, PoolOrder, PoolScale, Remove
-from lambent.autoscaler.pool_refill import FIRST_HOLD_SECONDS, QUIET_SECONDS, STARTING_SECONDS, STARVED_SECONDS, PoolKey
+from lambent.autoscaler.pool_refill import FIRST_HOLD_SECONDS, QUIET_SECONDS, RESTED_SECONDS, STARTING_SECONDS, STARVED_SECONDS, PoolKey
 from lambent.autoscaler.pool_size import STILL_SECONDS, PoolPolicy
 from lambent.autoscaler.pool_views import PoolPod, PoolUser, PoolView
 from lambent.autoscaler.statistics import FunctionKey, Push, Report
@@ -96,10 +96,21 @@ def test_a_pod_that_was_taken_is_replaced_when_its_function_is_up() -> None:
     world.warm("a", "b")
     world.push(starts=1, queued=1)
     world.vanish("a")
+    world.vanish("b")
     world.add("c")
 
     assert world.after(QUIET_SECONDS) == (), "an invocation still waits"
     world.push()
+    assert world.let_go(world.after(0.1)) == ["c"]
+
+
+def test_half_a_pool_is_filled_when_nothing_was_asked_for_in_a_while() -> None:
+    world = World()
+    world.warm("a", "b")
+    world.vanish("a")
+    world.add("c")
+
+    assert world.after(RESTED_SECONDS - 0.1) == (), "another function still has b"
     assert world.let_go(world.after(0.1)) == ["c"]
 
 
@@ -316,7 +327,7 @@ def test_what_a_new_list_does_not_show_is_gone() -> None:
     world.add("c")
     world.fleet.keep_pods([(KEY, "b"), (KEY, "c")], world.now)
 
-    assert world.let_go(world.after(QUIET_SECONDS)) == ["c"]
+    assert world.let_go(world.after(RESTED_SECONDS)) == ["c"]
     world.fleet.keep_pods([], world.now)
     world.fleet.keep_pools([])
     assert world.fleet.figures(world.now) == []

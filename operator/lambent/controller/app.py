@@ -10,24 +10,17 @@ import asyncio
 import contextlib
 import functools
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from lambent.api.function import Function
 from lambent.api.group import API_VERSION, FUNCTIONS, TRIGGERS
 from lambent.api.quantity import MIB
 from lambent.controller.child_watches import ChildWatches
 from lambent.controller.execution import Executor
 from lambent.controller.options import Installation, Pools, RuntimeImage
-from lambent.controller.pool_index import Pool, PoolIndex, pool_of
-from lambent.controller.pool_reconcile import PoolReconciler
-from lambent.controller.reconcile import FunctionReconciler
+from lambent.controller.reconcilers import Reconcilers
 from lambent.controller.survey import Survey
-from lambent.controller.trigger_index import Name, TriggerIndex
-from lambent.controller.trigger_reconcile import TriggerReconciler
-from lambent.controller.views import Counts
 from lambent.controller.work_queue import Key
 from lambent.controller.workers import Workers
 from lambent.kube.client import KubeClient
@@ -42,13 +35,6 @@ from lambent.telemetry.status_server import StatusServer
 
 logger: Final = logging.getLogger(__name__)
 COMPONENT: Final = "lambent-controller"
-FUNCTION: Final = "Function"
-TRIGGER: Final = "Trigger"
-POOL: Final = "Pool"
-UNUSED_POOL_SECONDS: Final = 30.0
-"""A pool outlives its last Function by this: who deletes a Function often applies it again."""
-RESYNC_SECONDS: Final = 1800.0
-"""Each Trigger and pool is looked at again after this to one and a half times this, should an event have been missed."""
 DEFINITIONS_SECONDS: Final = 2.0
 """How often definitions that are missing are looked for."""
 SURVEY_SECONDS: Final = 5.0
@@ -93,51 +79,14 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
 
     events = EventRecorder(client, COMPONENT, settings.pod_name)
     executor = Executor(client, events, metrics)
-    index = TriggerIndex()
-    installation = build_installation(settings)
-    pool_index = PoolIndex()
-    pools = PoolReconciler(client, executor, installation, pool_index)
-
-    def note_function(namespace: str, name: str, function: Function | None) -> None:
-        for pool in pool_index.note((namespace, name), pool_of(function, installation) if function is not None else None):
-            workers.add(Key(POOL, *pool), 0.0 if pool_index.is_used(pool) else UNUSED_POOL_SECONDS)
-
-    functions = FunctionReconciler(client, executor, installation, _now, note_function)
-
-    def requeue_trigger(name: Name) -> None:
-        workers.add(Key(TRIGGER, *name))
-
-    triggers = TriggerReconciler(client, executor, index, _now, requeue_trigger)
 
     async def reconcile(key: Key) -> float | None:
-        if not election.is_leader:
-            # Whoever leads next begins with a look at everything.
-            return None
-        if key.kind == TRIGGER:
-            return _resync_seconds() if await triggers.reconcile(key.namespace, key.name) else None
-        if key.kind == POOL:
-            again = await pools.reconcile(Pool(key.namespace, key.name))
-            return again if again is not None or not pool_index.is_used(Pool(key.namespace, key.name)) else _resync_seconds()
-        existed = functions.knows(key.namespace, key.name)
-        again = await functions.reconcile(key.namespace, key.name)
-        if existed != functions.knows(key.namespace, key.name):
-            for name in index.calling((key.namespace, key.name)):
-                requeue_trigger(name)
-        return again
+        return await reconcilers.reconcile(key)
 
     workers = Workers(reconcile, settings.workers, metrics)
-
-    def add(key: Key, delay: float = 0.0) -> None:
-        if key.kind == FUNCTION:
-            functions.disturb(key.namespace, key.name)
-        workers.add(key, delay)
-
-    def hear(key: Key, counts: Counts | None, delay: float) -> None:
-        if key.kind != FUNCTION or functions.hear(key.namespace, key.name, counts):
-            workers.add(key, delay)
-
-    survey = Survey(client, functions, add, workers.is_busy, metrics.surveys.inc)
-    children = ChildWatches(client, add, hear, survey.ask)
+    reconcilers = Reconcilers(client, executor, build_installation(settings), _now, workers.add, lambda: election.is_leader)
+    survey = Survey(client, reconcilers.functions, reconcilers.add, workers.is_busy, metrics.surveys.inc)
+    children = ChildWatches(client, reconcilers.add, reconcilers.hear, survey.ask)
 
     async def watches_have_begun() -> None:
         await wait_for_definitions(client)
@@ -148,7 +97,7 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
     async def watch_users() -> None:
         # What ended while nobody watched left no event.
         survey.ask()
-        await watches.run_watches(add, login)
+        await watches.run_watches(reconcilers.add, login)
 
     login = watches.log_in_by_kubeconfig
     if not settings.kubeconfig and settings.kubernetes_host:
@@ -212,10 +161,6 @@ def build_installation(settings: ControllerSettings) -> Installation:
             memory_request_bytes=settings.pool_memory_request_mib * MIB,
         ),
     )
-
-
-def _resync_seconds() -> float:
-    return RESYNC_SECONDS * random.uniform(1.0, 1.5)  # noqa: S311 - spreads the looks over time, no secret
 
 
 def _now() -> datetime:

@@ -14,10 +14,7 @@ from typing import Any, Final, NamedTuple
 from lambent.api.group import LABEL_FUNCTION, LABEL_ROLE, LABEL_RUNTIME, ROLE_POOL
 from lambent.controller.diagnosis import diagnose_pods
 from lambent.controller.views import Counts, PodView, view_deployment, view_object, view_pod
-from lambent.controller.work_queue import Key
-
-FUNCTION: Final = "Function"
-POOL: Final = "Pool"
+from lambent.controller.work_queue import FUNCTION, POOL, Key
 
 
 class Resource(NamedTuple):

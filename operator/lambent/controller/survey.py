@@ -15,13 +15,12 @@ from typing import Any, Final, Protocol
 from lambent.api import names
 from lambent.api.group import API_VERSION, FUNCTIONS, LABEL_FUNCTION
 from lambent.controller.observation import RESOURCES, Children
-from lambent.controller.work_queue import Key
+from lambent.controller.work_queue import FUNCTION, Key
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import GoneError, KubeError
 from lambent.kube.paths import collection_path
 
 logger: Final = logging.getLogger(__name__)
-FUNCTION: Final = "Function"
 PAGE: Final = 50
 """Functions in one look: each may hold a megabyte of code, and their names go into one selector."""
 SCOPES: Final = 4

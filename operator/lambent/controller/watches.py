@@ -19,10 +19,8 @@ import kopf
 from lambent.api.group import FUNCTIONS, GROUP, TRIGGERS, VERSION
 from lambent.controller.function_news import FunctionNews
 from lambent.controller.watch_log import FirstOfMany
-from lambent.controller.work_queue import Key
+from lambent.controller.work_queue import FUNCTION, TRIGGER, Key
 
-FUNCTION: Final = "Function"
-TRIGGER: Final = "Trigger"
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 STOP_SECONDS: Final = 10.0

@@ -13,6 +13,11 @@ from typing import Final
 FIRST_BACKOFF_SECONDS: Final = 0.1
 LONGEST_BACKOFF_SECONDS: Final = 60.0
 
+# The kinds of keys; a pool's name is its runtime.
+FUNCTION: Final = "Function"
+TRIGGER: Final = "Trigger"
+POOL: Final = "Pool"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:

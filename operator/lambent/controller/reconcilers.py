@@ -1,0 +1,96 @@
+"""Brings each key to the reconciler of its kind, and tells the others what one of them has learnt: a Function its pool and its Triggers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from lambent.api.function import Function
+from lambent.controller.execution import Executor
+from lambent.controller.options import Installation
+from lambent.controller.pool_index import Pool, PoolIndex, pool_of
+from lambent.controller.pool_reconcile import PoolReconciler
+from lambent.controller.reconcile import FunctionReconciler
+from lambent.controller.trigger_index import Name, TriggerIndex
+from lambent.controller.trigger_reconcile import TriggerReconciler
+from lambent.controller.views import Counts
+from lambent.controller.work_queue import FUNCTION, POOL, TRIGGER, Key
+from lambent.kube.client import KubeClient
+
+UNUSED_POOL_SECONDS: Final = 30.0
+"""A pool outlives its last Function by this: who deletes a Function often applies it again."""
+RESYNC_SECONDS: Final = 1800.0
+"""Each Trigger and pool is looked at again after this to one and a half times this, should an event have been missed."""
+
+
+class Reconcilers:
+    """Of Functions, Triggers and pools, in one process.
+
+    `enqueue` has a key reconciled in so many seconds, and `may_act` tells whether this process still leads.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        executor: Executor,
+        installation: Installation,
+        now: Callable[[], datetime],
+        enqueue: Callable[[Key, float], None],
+        may_act: Callable[[], bool],
+    ) -> None:
+        self._installation = installation
+        self._enqueue = enqueue
+        self._may_act = may_act
+        self._trigger_index = TriggerIndex()
+        self._pool_index = PoolIndex()
+        self.functions = FunctionReconciler(client, executor, installation, now, self._note_function)
+        self._triggers = TriggerReconciler(client, executor, self._trigger_index, now, self._enqueue_trigger)
+        self._pools = PoolReconciler(client, executor, installation, self._pool_index)
+
+    def add(self, key: Key, delay: float = 0.0) -> None:
+        """Something has happened to it that asks for a whole look."""
+        if key.kind == FUNCTION:
+            self.functions.disturb(key.namespace, key.name)
+        self._enqueue(key, delay)
+
+    def hear(self, key: Key, counts: Counts | None, delay: float) -> None:
+        """The number of a Function's pods has changed, and nothing else."""
+        if key.kind != FUNCTION or self.functions.hear(key.namespace, key.name, counts):
+            self._enqueue(key, delay)
+
+    async def reconcile(self, key: Key) -> float | None:
+        """One step; the seconds until the next look, None for not before something changes."""
+        if not self._may_act():
+            # Whoever leads next begins with a look at everything.
+            return None
+        if key.kind == TRIGGER:
+            return _resync_seconds() if await self._triggers.reconcile(key.namespace, key.name) else None
+        if key.kind == POOL:
+            return await self._reconcile_pool(Pool(key.namespace, key.name))
+        return await self._reconcile_function((key.namespace, key.name))
+
+    async def _reconcile_pool(self, pool: Pool) -> float | None:
+        again = await self._pools.reconcile(pool)
+        return again if again is not None or not self._pool_index.is_used(pool) else _resync_seconds()
+
+    async def _reconcile_function(self, function: Name) -> float | None:
+        existed = self.functions.knows(*function)
+        again = await self.functions.reconcile(*function)
+        if existed != self.functions.knows(*function):
+            for name in self._trigger_index.calling(function):
+                self._enqueue_trigger(name)
+        return again
+
+    def _note_function(self, namespace: str, name: str, function: Function | None) -> None:
+        wanted = pool_of(function, self._installation) if function is not None else None
+        for pool in self._pool_index.note((namespace, name), wanted):
+            self._enqueue(Key(POOL, *pool), 0.0 if self._pool_index.is_used(pool) else UNUSED_POOL_SECONDS)
+
+    def _enqueue_trigger(self, name: Name) -> None:
+        self._enqueue(Key(TRIGGER, *name), 0.0)
+
+
+def _resync_seconds() -> float:
+    return RESYNC_SECONDS * random.uniform(1.0, 1.5)  # noqa: S311 - spreads the looks over time, no secret

@@ -1,0 +1,141 @@
+"""What one kind's reconcile learns reaches the others: a Function's pool comes and goes with it, and its Triggers look again."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from lambent.controller.execution import Executor
+from lambent.controller.reconcilers import RESYNC_SECONDS, UNUSED_POOL_SECONDS, Reconcilers
+from lambent.controller.views import Counts
+from lambent.controller.work_queue import FUNCTION, POOL, TRIGGER, Key
+from lambent.kube.client import KubeClient
+from lambent.kube.events import EventRecorder
+from lambent.telemetry.controller_metrics import ControllerMetrics
+from tests.support.controller_api import ControllerApi
+from tests.support.controller_world import INSTALLATION, a_manifest
+
+OBJECTS = "/apis/lambent.dev/v1alpha1/namespaces/default"
+DEPLOYMENT = "/apis/apps/v1/namespaces/default/deployments"
+HELLO = Key(FUNCTION, "default", "hello")
+ROUTE = Key(TRIGGER, "default", "route")
+PYTHON = Key(POOL, "default", "python3.11")
+
+
+class Desk:
+    """Reconcilers over an API server in memory; what they enqueue is kept."""
+
+    def __init__(self) -> None:
+        self.api = ControllerApi()
+        self.leads = True
+        self.queue: list[tuple[Key, float]] = []
+        client = cast("KubeClient", self.api)
+        executor = Executor(client, EventRecorder(client, "lambent-controller", "test"), ControllerMetrics(CollectorRegistry()))
+        self.reconcilers = Reconcilers(
+            client,
+            executor,
+            INSTALLATION,
+            lambda: datetime(2026, 1, 1, tzinfo=UTC),
+            lambda key, delay: self.queue.append((key, delay)),
+            lambda: self.leads,
+        )
+
+    def apply(self, **spec: Any) -> None:
+        self.api.put(f"{OBJECTS}/functions/hello", a_manifest(**spec))
+
+    def apply_trigger(self) -> None:
+        spec = {"function": {"name": "hello"}, "http": {"path": "/x"}}
+        metadata = {"name": "route", "namespace": "default", "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"}
+        body = {"apiVersion": "lambent.dev/v1alpha1", "kind": "Trigger", "metadata": metadata, "spec": spec}
+        self.api.put(f"{OBJECTS}/triggers/route", body)
+
+    def reconcile(self, key: Key) -> float | None:
+        """What follows a whole look at it; the queue holds what that asked for."""
+        self.reconcilers.add(key)
+        self.queue.clear()
+        return asyncio.run(self.reconcilers.reconcile(key))
+
+
+def test_the_first_function_of_a_pool_has_it_made_and_the_last_one_gone_has_it_removed_in_a_while() -> None:
+    desk = Desk()
+    desk.apply()
+
+    desk.reconcile(HELLO)
+    assert desk.queue == [(PYTHON, 0.0)]
+    again = desk.reconcile(PYTHON)
+    assert again is not None
+    assert RESYNC_SECONDS <= again <= 1.5 * RESYNC_SECONDS
+    assert f"{DEPLOYMENT}/lambent-pool-python3-11" in desk.api.objects
+
+    del desk.api.objects[f"{OBJECTS}/functions/hello"]
+    desk.reconcile(HELLO)
+    assert desk.queue == [(PYTHON, UNUSED_POOL_SECONDS)]
+    assert desk.reconcile(PYTHON) is None
+    assert f"{DEPLOYMENT}/lambent-pool-python3-11" not in desk.api.objects
+
+
+def test_a_function_that_changes_to_what_no_pool_has_leaves_it() -> None:
+    desk = Desk()
+    desk.apply()
+    desk.reconcile(HELLO)
+
+    desk.apply(serviceAccountName="reader")
+    desk.reconcile(HELLO)
+
+    assert desk.queue == [(PYTHON, UNUSED_POOL_SECONDS)]
+
+
+def test_a_function_that_stays_as_it_is_tells_nobody() -> None:
+    desk = Desk()
+    desk.apply()
+    desk.reconcile(HELLO)
+
+    desk.reconcile(HELLO)
+
+    assert desk.queue == []
+
+
+def test_triggers_look_again_when_their_function_comes_or_goes() -> None:
+    desk = Desk()
+    desk.apply_trigger()
+    again = desk.reconcile(ROUTE)
+    assert again is not None
+    assert RESYNC_SECONDS <= again <= 1.5 * RESYNC_SECONDS
+
+    desk.apply()
+    desk.reconcile(HELLO)
+    assert (ROUTE, 0.0) in desk.queue
+    desk.reconcile(HELLO)
+    assert (ROUTE, 0.0) not in desk.queue
+
+    del desk.api.objects[f"{OBJECTS}/functions/hello"]
+    desk.reconcile(HELLO)
+    assert (ROUTE, 0.0) in desk.queue
+
+
+def test_a_trigger_that_is_gone_is_not_looked_at_again() -> None:
+    assert Desk().reconcile(ROUTE) is None
+
+
+@pytest.mark.parametrize("key", [HELLO, ROUTE, PYTHON])
+def test_who_leads_no_more_reads_and_writes_nothing(key: Key) -> None:
+    desk = Desk()
+    desk.apply()
+    desk.apply_trigger()
+    desk.leads = False
+
+    assert desk.reconcile(key) is None
+    assert desk.api.calls == []
+
+
+@pytest.mark.parametrize("key", [HELLO, PYTHON])
+def test_counts_of_what_is_not_known_to_be_at_rest_ask_for_a_look(key: Key) -> None:
+    desk = Desk()
+
+    desk.reconcilers.hear(key, Counts(replicas=7), 2.0)
+
+    assert desk.queue == [(key, 2.0)]

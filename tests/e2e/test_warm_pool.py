@@ -11,26 +11,11 @@ import pytest
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.manifests import function
 from tests.e2e.framework.node import api_server_held, node_agent_held
+from tests.e2e.framework.warm_pool import NAMED, came_from_pool, deploy_at_zero, fill_pool, gates_of, generic_pods
 from tests.e2e.framework.workspace import Workspace
-from tests.support.http_client import Response
 from tests.support.waiting import wait_for
 
 POOL = "lambent-pool-python3-11"
-NAMED = """
-import os
-import pathlib
-
-def handler(event, context):
-    pathlib.Path("/tmp/secret").write_text(context.function_name)
-    return {
-        "name": context.function_name,
-        "files": sorted(os.listdir("/var/task")),
-        "memory": context.memory_limit_in_mb,
-        "stage": os.environ.get("STAGE"),
-        "password": os.environ.get("PASSWORD"),
-        "type": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"],
-    }
-"""
 ENDS_ITS_SHIM = """
 import os, pathlib, signal
 
@@ -70,33 +55,7 @@ def handler(event, context):
 
 @pytest.fixture(autouse=True)
 def full_pool(workspace: Workspace) -> None:
-    """Every test begins with a pool: a Function of an earlier test may have taken its pods."""
-    workspace.apply(function("keeper", NAMED, scaling={"initialScale": 0}))
-    wait_for(lambda: len(generic_pods(workspace)) >= 2, "two generic pods to wait", 90)
-
-
-def generic_pods(workspace: Workspace) -> list[dict[str, Any]]:
-    """Pods of the pool that are ready."""
-    pods = workspace.api.list("Pod", workspace.namespace, "lambent.dev/role=pool")
-    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and is_ready(pod)]
-
-
-def is_ready(pod: dict[str, Any]) -> bool:
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", ()))
-
-
-def came_from_pool(response: Response) -> bool:
-    return "start-become" in response.headers["server-timing"]
-
-
-def gates_of(pod: dict[str, Any]) -> list[str]:
-    return [gate["name"] for gate in pod["spec"].get("schedulingGates", ())]
-
-
-def deploy_at_zero(workspace: Workspace, *manifests: dict[str, Any]) -> None:
-    for manifest in manifests:
-        manifest["spec"]["scaling"] |= {"initialScale": 0}
-    workspace.deploy(*manifests)
+    fill_pool(workspace)
 
 
 def owners(pod: dict[str, Any]) -> list[str]:

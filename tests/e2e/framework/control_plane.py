@@ -81,3 +81,7 @@ class ControlPlane:
     def api_server_answers(self) -> bool:
         """Whether the API server is ready."""
         return self._api.answers("/readyz", timeout=2)
+
+    def image(self) -> str:
+        """What its pods run."""
+        return str(self.pods("controller")[0]["spec"]["containers"][0]["image"])

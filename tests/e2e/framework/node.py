@@ -59,7 +59,7 @@ def nodes_ready_since(api: KubeApi) -> str:
 
 def restart_api_server(api: KubeApi, control_plane: ControlPlane) -> None:
     """Kills the API server's process; the kubelet starts it anew. Returns when it answers again and Kubernetes has found back to it."""
-    image = _image(control_plane)
+    image = control_plane.image()
     name = "e2e-stop-api-server"
     started = _started_at(api)
     _run(api, name, image, STOP_API_SERVER, CONTROL_PLANE)
@@ -86,17 +86,12 @@ def api_server_held(api: KubeApi, control_plane: ControlPlane) -> Iterator[None]
 def _held(api: KubeApi, control_plane: ControlPlane, program: str, node: dict[str, str], health: str) -> Iterator[None]:
     name = f"e2e-hold-{program}"
     answers = partial(api.answers, health, timeout=1)
-    _run(api, name, _image(control_plane), HOLD.replace("PROGRAM", program), node)
+    _run(api, name, control_plane.image(), HOLD.replace("PROGRAM", program), node)
     wait_for(lambda: not answers(), f"{program} to stand still", 30, interval=0.1)
     yield
     assert not answers(), f"{program} went on before the end of the block"
     wait_for(answers, f"{program} to go on", 30)
     api.delete("Pod", SYSTEM, name, grace_seconds=0)
-
-
-def _image(control_plane: ControlPlane) -> str:
-    image: str = control_plane.pods("controller")[0]["spec"]["containers"][0]["image"]
-    return image
 
 
 def _run(api: KubeApi, name: str, image: str, script: str, selector: dict[str, str]) -> None:

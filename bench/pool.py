@@ -42,8 +42,14 @@ def wait_for_pool(pods: int, runtime: str = "python3.11") -> None:
         found = [pod for pod in _generic_pods(runtime) if not _is_gated(pod)]
         return len(found) >= pods and all(_is_ready(pod) and "deletionTimestamp" not in pod["metadata"] for pod in found)
 
-    kube.wait_for(f"{pods} pods to wait in the pool of {runtime}", calm, every=0.25)
-    time.sleep(CALM_SECONDS)
+    def still_calm() -> bool:
+        # One that was just taken looks like the others until it is handed over.
+        if not calm():
+            return False
+        time.sleep(CALM_SECONDS)
+        return calm()
+
+    kube.wait_for(f"{pods} pods to wait in the pool of {runtime}", still_calm, every=0.25)
 
 
 def call_cold(names: Iterable[str], pods: int, runtime: str = "python3.11") -> list[Call]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -30,9 +31,10 @@ class Result:
 
 
 def quantile(values: list[float], share: float) -> float:
-    """The value below which `share` of the values lie (nearest rank)."""
+    """The smallest of the values that at least `share` (0 to 1) of them do not exceed: the nearest rank."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    # A share times a count may be a hair above a whole number.
+    return ordered[max(0, ceil(share * len(ordered) - 1e-9) - 1)]
 
 
 def format_figure(value: float | None) -> str:

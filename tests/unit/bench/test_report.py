@@ -22,3 +22,8 @@ def test_quantile_is_a_value_with_that_share_at_or_below(values: list[float], sh
     found = quantile(values, share)
     assert found in values
     assert sum(value <= found for value in values) >= share * len(values) - 1e-9
+    assert sum(value < found for value in values) < share * len(values), "and none that is smaller has it"
+
+
+def test_of_twenty_values_the_95th_percentile_is_not_the_worst() -> None:
+    assert quantile([float(value) for value in range(1, 21)], 0.95) == 19.0

@@ -9,7 +9,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from bench.load import Call
 from bench.report import quantile
@@ -62,7 +62,10 @@ def _draw_latency(axes: Axes, loads: Loads) -> None:
         heights = [quantile([getattr(load, figure) for load in loads[name, BUSY]], 0.5) for figure in PERCENTILES.values()]
         axes.plot(range(len(PERCENTILES)), heights, "o-", label=name)
     axes.set_xticks(range(len(PERCENTILES)), [f"p{percentile}" for percentile in PERCENTILES])
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.margins(y=0.3)
     if loads:
         axes.legend(fontsize=8, loc="upper left")
 

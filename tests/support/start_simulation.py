@@ -99,6 +99,8 @@ class StartSimulation:
         self.pods: dict[int, Pod] = {}
         self.turned: set[int] = set()
         self.adopted = 0
+        self.scale = 0
+        """The Deployment's."""
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._jobs: list[Job] = []
         self._count = count()
@@ -177,8 +179,7 @@ class StartSimulation:
 
     def _watch(self) -> None:
         """The Deployment, as the API server tells of it."""
-        replicas = self.own + self.adopted
-        self._fleet.set_deployment(AUTOSCALED, DeploymentView(KEY.name, replicas, replicas, next(self._count)), self.now)
+        self._fleet.set_deployment(AUTOSCALED, DeploymentView(KEY.name, self.scale, self.scale, next(self._count)), self.now)
 
     # What activators want done
 
@@ -227,7 +228,9 @@ class StartSimulation:
     # What becomes of it
 
     def _raise_to(self, replicas: int) -> None:
-        while self.own + self.adopted < replicas:
+        self.scale = max(self.scale, replicas)
+        # Of those that its ReplicaSet makes, a gate holds one for each that is to be handed over.
+        while self.own + len(self.turned) < self.scale:
             self.own += 1
             self._later(self.idle_seconds, lambda: self._jobs.append(Job(START_CORE_SECONDS, self._come_up)))
         self._check()
@@ -254,6 +257,7 @@ class StartSimulation:
 
     def _adopt(self, pod: Pod) -> None:
         self.adopted += 1
+        self.scale = max(self.scale, self.own + self.adopted)
         for admission in self.admissions:
             admission.moved_over(pod.number)
 

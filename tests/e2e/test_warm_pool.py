@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.manifests import function
-from tests.e2e.framework.node import api_server_held, node_agent_held
-from tests.e2e.framework.warm_pool import NAMED, came_from_pool, deploy_at_zero, fill_pool, gates_of, generic_pods
+from tests.e2e.framework.node import api_server_held, node_agent_held, shims_held
+from tests.e2e.framework.warm_pool import NAMED, came_from_pool, deploy_at_zero, fill_pool, gates_of, generic_pods, owners, wait_everyones
 from tests.e2e.framework.workspace import Workspace
 from tests.support.waiting import wait_for
 
-POOL = "lambent-pool-python3-11"
 ENDS_ITS_SHIM = """
 import os, pathlib, signal
 
@@ -56,10 +55,6 @@ def handler(event, context):
 @pytest.fixture(autouse=True)
 def full_pool(workspace: Workspace) -> None:
     fill_pool(workspace)
-
-
-def owners(pod: dict[str, Any]) -> list[str]:
-    return [f"{owner['kind']}/{re.sub('-[^-]+$', '', owner['name'])}" for owner in pod["metadata"].get("ownerReferences", ())]
 
 
 def wait_moved(workspace: Workspace, name: str) -> dict[str, Any]:
@@ -288,16 +283,7 @@ def test_activators_killed_at_any_step_leave_no_pod_that_is_nobodys_or_two_funct
     for name in names:
         assert workspace.result(name)["name"] == name
 
-    def whole() -> bool:
-        for pod in workspace.api.list("Pod", workspace.namespace, "lambent.dev/origin=pool"):
-            labels = pod["metadata"]["labels"]
-            expected = (
-                [f"ReplicaSet/{labels['lambent.dev/function']}"] if labels["lambent.dev/role"] == "function" else [f"ReplicaSet/{POOL}"]
-            )
-            assert owners(pod) == expected, pod["metadata"]
-        return len(generic_pods(workspace)) >= 2
-
-    wait_for(whole, "every pod to be somebody's, and the pool to be full", 90)
+    wait_everyones(workspace)
 
 
 def test_a_node_agent_that_stands_still_holds_up_no_cold_start(workspace: Workspace, control_plane: ControlPlane) -> None:
@@ -312,6 +298,20 @@ def test_a_node_agent_that_stands_still_holds_up_no_cold_start(workspace: Worksp
     (pod,) = workspace.pods("unaided", ending=False)
     assert (pod["metadata"]["uid"], pod["spec"]["containers"][0]["resources"]["limits"]["memory"]) == (uid, "640Mi")
     assert workspace.result("unaided")["memory"] == "512"
+
+
+def test_generic_pods_that_stand_still_cost_nobody_an_answer(workspace: Workspace, control_plane: ControlPlane) -> None:
+    deploy_at_zero(workspace, function("patient", NAMED, timeoutSeconds=10))
+    lost = partial(control_plane.count, "activator", "lambent_pool_pods_total", namespace=workspace.namespace, outcome="lost")
+    before = lost()
+
+    with shims_held(workspace.api, control_plane, generic_pods(workspace)):
+        first = workspace.invoke("patient")
+
+    assert (first.json["name"], came_from_pool(first)) == ("patient", False)
+    assert lost() > before
+    wait_everyones(workspace)
+    assert workspace.result("patient")["name"] == "patient"
 
 
 def test_an_api_server_that_stands_still_holds_up_no_cold_start(workspace: Workspace, control_plane: ControlPlane) -> None:

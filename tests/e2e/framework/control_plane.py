@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.e2e.framework.kube_api import KubeApi
 from tests.e2e.framework.workspace import SYSTEM
 from tests.support.waiting import wait_for
@@ -73,6 +75,11 @@ class ControlPlane:
     def metrics(self, role: str) -> str:
         """The metrics of every pod of a role, one after the other."""
         return "".join(self.scrape(SYSTEM, pod["metadata"]["name"], 9090) for pod in self.pods(role))
+
+    def count(self, role: str, name: str, **labels: str) -> float:
+        """A counter's sum over all pods of a role, of those samples that have these labels."""
+        samples = (sample for family in text_string_to_metric_families(self.metrics(role)) for sample in family.samples)
+        return sum(sample.value for sample in samples if sample.name == name and sample.labels.items() >= labels.items())
 
     def scrape(self, namespace: str, pod: str, port: int) -> str:
         """A pod's /metrics through the API server."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.kube_api import ApiError, KubeApi, path_of
@@ -13,31 +15,40 @@ from tests.e2e.framework.workspace import SYSTEM
 from tests.support.waiting import wait_for
 
 WAIT = "import time; time.sleep(3600)"
+HOST = "kubernetes.io/hostname"
 CONTROL_PLANE = {"node-role.kubernetes.io/control-plane": ""}
 FIND = """
 import os, signal, time
 
-def find(wanted):
-    for name in os.listdir("/proc"):
-        try:
-            command = open(f"/proc/{name}/cmdline", "rb").read().split(b"\\0")[0]
-        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
-            continue
-        if name.isdigit() and command.rsplit(b"/", 1)[-1] == wanted:
+def look(name, file):
+    try:
+        return open(f"/proc/{name}/{file}", "rb").read()
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+        return b""
+
+def programs(wanted):
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        if look(name, "cmdline").split(b"\\0")[0].rsplit(b"/", 1)[-1] == wanted:
+            yield int(name)
+
+def shims(uid):
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        # systemd's names of control groups have underscores.
+        if b"lambent_shim" in look(name, "cmdline") and uid in look(name, "cgroup").replace(b"_", b"-"):
             yield int(name)
 
 """
 STOP_API_SERVER = (
     FIND
     + """
-for pid in find(b"kube-apiserver"):
+for pid in programs(b"kube-apiserver"):
     os.kill(pid, signal.SIGKILL)
 """
 )
 HOLD = (
     FIND
     + """
-pids = list(find(b"PROGRAM"))
+pids = list(WHOM)
 try:
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -68,30 +79,50 @@ def restart_api_server(api: KubeApi, control_plane: ControlPlane) -> None:
     _wait_until_pods_are_replaced(api, image)
 
 
-@contextmanager
-def node_agent_held(api: KubeApi, control_plane: ControlPlane, node: str) -> Iterator[None]:
+@dataclass(frozen=True)
+class Hold:
+    """What is to stand still: an expression of the script's for its processes, the labels of its node, and the path that tells."""
+
+    title: str
+    whom: str
+    node: dict[str, str]
+    health: str
+
+
+def node_agent_held(api: KubeApi, control_plane: ControlPlane, node: str) -> AbstractContextManager[None]:
     """A node's kubelet stands still for the block, which must end within seconds; it goes on, and answers again, afterwards."""
-    with _held(api, control_plane, "kubelet", {"kubernetes.io/hostname": node}, f"/api/v1/nodes/{node}/proxy/healthz"):
-        yield
+    return _held(api, control_plane, Hold("kubelet", 'programs(b"kubelet")', {HOST: node}, f"/api/v1/nodes/{node}/proxy/healthz"))
 
 
-@contextmanager
-def api_server_held(api: KubeApi, control_plane: ControlPlane) -> Iterator[None]:
+def api_server_held(api: KubeApi, control_plane: ControlPlane) -> AbstractContextManager[None]:
     """The API server stands still for the block, which must end within seconds; it goes on, and answers again, afterwards."""
-    with _held(api, control_plane, "kube-apiserver", CONTROL_PLANE, "/readyz"):
-        yield
+    return _held(api, control_plane, Hold("kube-apiserver", 'programs(b"kube-apiserver")', CONTROL_PLANE, "/readyz"))
+
+
+def shims_held(api: KubeApi, control_plane: ControlPlane, pods: Iterable[dict[str, Any]]) -> AbstractContextManager[None]:
+    """The shims of functions' or generic pods stand still for the block, which must end within seconds; they go on afterwards."""
+    holds = []
+    for pod in pods:
+        name, namespace, uid = (pod["metadata"][key] for key in ("name", "namespace", "uid"))
+        health = f"/api/v1/namespaces/{namespace}/pods/{name}:9001/proxy/healthz"
+        holds.append(Hold(name, f"shims({uid.encode()!r})", {HOST: pod["spec"]["nodeName"]}, health))
+    return _held(api, control_plane, *holds)
 
 
 @contextmanager
-def _held(api: KubeApi, control_plane: ControlPlane, program: str, node: dict[str, str], health: str) -> Iterator[None]:
-    name = f"e2e-hold-{program}"
-    answers = partial(api.answers, health, timeout=1)
-    _run(api, name, control_plane.image(), HOLD.replace("PROGRAM", program), node)
-    wait_for(lambda: not answers(), f"{program} to stand still", 30, interval=0.1)
+def _held(api: KubeApi, control_plane: ControlPlane, *holds: Hold) -> Iterator[None]:
+    for hold in holds:
+        _run(api, f"e2e-hold-{hold.title}", control_plane.image(), HOLD.replace("WHOM", hold.whom), hold.node)
+
+    def answering() -> list[str]:
+        return [hold.title for hold in holds if api.answers(hold.health, timeout=1)]
+
+    wait_for(lambda: not answering(), f"{holds} to stand still", 30, interval=0.1)
     yield
-    assert not answers(), f"{program} went on before the end of the block"
-    wait_for(answers, f"{program} to go on", 30)
-    api.delete("Pod", SYSTEM, name, grace_seconds=0)
+    assert not answering(), "it went on before the end of the block"
+    wait_for(lambda: len(answering()) == len(holds), f"{holds} to go on", 30)
+    for hold in holds:
+        api.delete("Pod", SYSTEM, f"e2e-hold-{hold.title}", grace_seconds=0)
 
 
 def _run(api: KubeApi, name: str, image: str, script: str, selector: dict[str, str]) -> None:

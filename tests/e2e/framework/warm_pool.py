@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.e2e.framework.manifests import function
@@ -9,6 +10,7 @@ from tests.e2e.framework.workspace import Workspace
 from tests.support.http_client import Response
 from tests.support.waiting import wait_for
 
+POOL = "lambent-pool-python3-11"
 NAMED = """
 import os
 import pathlib
@@ -32,6 +34,19 @@ def fill_pool(workspace: Workspace) -> None:
     wait_for(lambda: len(generic_pods(workspace)) >= 2, "two generic pods to wait", 90)
 
 
+def wait_everyones(workspace: Workspace) -> None:
+    """Wait until the pool is full and each pod that is or was of it is its ReplicaSet's: the pool's, or that of the function it became."""
+
+    def whole() -> bool:
+        for pod in workspace.api.list("Pod", workspace.namespace, "lambent.dev/origin=pool"):
+            labels = pod["metadata"]["labels"]
+            expected = labels["lambent.dev/function"] if labels["lambent.dev/role"] == "function" else POOL
+            assert owners(pod) == [f"ReplicaSet/{expected}"], pod["metadata"]
+        return len(generic_pods(workspace)) >= 2
+
+    wait_for(whole, "every pod to be somebody's, and the pool to be full", 90)
+
+
 def generic_pods(workspace: Workspace) -> list[dict[str, Any]]:
     """Pods of the pool that are ready."""
     return [pod for pod in pool_pods(workspace) if is_ready(pod)]
@@ -46,6 +61,11 @@ def pool_pods(workspace: Workspace) -> list[dict[str, Any]]:
     """All pods of the pool but those that are being deleted."""
     pods = workspace.api.list("Pod", workspace.namespace, "lambent.dev/role=pool")
     return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+
+def owners(pod: dict[str, Any]) -> list[str]:
+    """Kinds and names, ReplicaSets by their Deployments'."""
+    return [f"{owner['kind']}/{re.sub('-[^-]+$', '', owner['name'])}" for owner in pod["metadata"].get("ownerReferences", ())]
 
 
 def is_ready(pod: dict[str, Any]) -> bool:

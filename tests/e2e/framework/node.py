@@ -11,9 +11,10 @@ from typing import Any
 
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.kube_api import ApiError, KubeApi, path_of
-from tests.e2e.framework.workspace import SYSTEM
 from tests.support.waiting import wait_for
 
+NODES = "lambent-e2e-nodes"
+"""A namespace of its own: users may hold Lambent's to the restricted Pod Security level, as its chart's README says."""
 WAIT = "import time; time.sleep(3600)"
 HOST = "kubernetes.io/hostname"
 CONTROL_PLANE = {"node-role.kubernetes.io/control-plane": ""}
@@ -75,7 +76,7 @@ def restart_api_server(api: KubeApi, control_plane: ControlPlane) -> None:
     started = _started_at(api)
     _run(api, name, image, STOP_API_SERVER, CONTROL_PLANE)
     wait_for(lambda: control_plane.api_server_answers() and _started_at(api) not in ("", started), "a new API server", 150, interval=0.5)
-    api.delete("Pod", SYSTEM, name, grace_seconds=0)
+    api.delete("Pod", NODES, name, grace_seconds=0)
     _wait_until_pods_are_replaced(api, image)
 
 
@@ -122,7 +123,7 @@ def _held(api: KubeApi, control_plane: ControlPlane, *holds: Hold) -> Iterator[N
     assert not answering(), "it went on before the end of the block"
     wait_for(lambda: len(answering()) == len(holds), f"{holds} to go on", 30)
     for hold in holds:
-        api.delete("Pod", SYSTEM, f"e2e-hold-{hold.title}", grace_seconds=0)
+        api.delete("Pod", NODES, f"e2e-hold-{hold.title}", grace_seconds=0)
 
 
 def _run(api: KubeApi, name: str, image: str, script: str, selector: dict[str, str]) -> None:
@@ -141,9 +142,12 @@ def _run(api: KubeApi, name: str, image: str, script: str, selector: dict[str, s
         "nodeSelector": selector,
         "tolerations": [{"operator": "Exists"}],
     }
-    api.delete("Pod", SYSTEM, name, grace_seconds=0)
-    wait_for(lambda: api.get("Pod", SYSTEM, name) is None, "an earlier one to be gone")
-    api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": SYSTEM}, "spec": spec})
+    labels = {"pod-security.kubernetes.io/enforce": "privileged"}
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NODES, "labels": labels}})
+    wait_for(lambda: api.get("ServiceAccount", NODES, "default"), "the namespace to be ready for pods")
+    api.delete("Pod", NODES, name, grace_seconds=0)
+    wait_for(lambda: api.get("Pod", NODES, name) is None, "an earlier one to be gone")
+    api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NODES}, "spec": spec})
 
 
 def _wait_until_pods_are_replaced(api: KubeApi, image: str) -> None:
@@ -155,17 +159,17 @@ def _wait_until_pods_are_replaced(api: KubeApi, image: str) -> None:
 
     def runs(before: str) -> str:
         """The running pod's name, if it is not the one before."""
-        pods = [pod for pod in api.list("Pod", SYSTEM, "app=e2e-heartbeat") if "deletionTimestamp" not in pod["metadata"]]
+        pods = [pod for pod in api.list("Pod", NODES, "app=e2e-heartbeat") if "deletionTimestamp" not in pod["metadata"]]
         found: str = pods[0]["metadata"]["name"] if pods and pods[0]["status"].get("phase") == "Running" else ""
         return found if found != before else ""
 
-    api.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": SYSTEM}, "spec": spec})
+    api.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": NODES}, "spec": spec})
     pod = ""
     for _ in range(2):
         pod = wait_for(partial(runs, pod), "Kubernetes to start a pod", 400, interval=0.5)
-        api.delete("Pod", SYSTEM, pod, grace_seconds=0)
+        api.delete("Pod", NODES, pod, grace_seconds=0)
     wait_for(partial(runs, pod), "Kubernetes to replace a pod", 400, interval=0.5)
-    api.delete("Deployment", SYSTEM, name)
+    api.delete("Deployment", NODES, name)
 
 
 def _started_at(api: KubeApi) -> str:

@@ -190,6 +190,34 @@ def test_what_the_pool_does_not_have_starts_by_the_deployment_at_the_same_time()
     assert world.admission.count_pods(KEY) == 3
 
 
+@pytest.mark.parametrize(("max_scale", "taken"), [(2, []), (6, [Become(2, KEY, "r1")])])
+def test_a_pod_that_the_deployment_was_asked_for_has_its_place(max_scale: int, taken: list[Action]) -> None:
+    """However soon the pool has more: who may have two pods never has three."""
+    world = World(pods=1, rules=replace(RULES, max_scale=max_scale, concurrency=1))
+    world.submit(2)
+    world.now += 0.1
+    assert world.admission.tick(world.now) == [Start(KEY, 2)]
+    world.submit(3)
+
+    world.admission.open_generic_link(2, POOL)
+    world.now += 0.1
+
+    assert [action for action in world.admission.tick(world.now) if isinstance(action, Become)] == taken
+
+
+def test_a_pod_of_the_deployment_that_does_not_come_keeps_no_generic_one_away() -> None:
+    world = World(pods=0, rules=replace(RULES, max_scale=1))
+    assert world.submit()[1] == [Start(KEY, 1)]
+    world.admission.open_generic_link(1, POOL)
+
+    for _ in range(4):
+        world.now += 1.1
+        assert world.admission.tick(world.now) == [Start(KEY, 1)], "asked again, but not given up"
+    world.now += 1.1
+
+    assert world.admission.tick(world.now) == [Become(1, KEY, "r1")]
+
+
 def test_pods_that_were_asked_and_have_not_answered_are_known() -> None:
     world = World()
     assert world.admission.count_becoming(KEY) == 0

@@ -78,6 +78,8 @@ class Limits:
     """What a pod takes to start at best: invocations that the pods there are will have taken by then need no other."""
     starts_at_once: int = 3
     """Pods of one function that may always start at the same time; more do where the cluster has room, see `window`."""
+    start_trust_seconds: float = 5.0
+    """Pods that were asked for so long ago and have not come keep no generic pod from taking their place."""
     start_retry_seconds: float = 1.0
     """When a raised scale has brought no pod, how long until it is asked for again."""
     initialise_again_seconds: float = 5.0

@@ -64,7 +64,9 @@ class Recruiter:
         """Generic pods that the function may take."""
         if not rules.pool or now < self._unfit_until:
             return 0
-        allowed = self._pools.allowance(self._key, rules.max_scale, len(self._links.serving), self._links.held)
+        # Pods that the Deployment was asked for are coming: one of the pool beside them would be one more than there may be.
+        pods = self.starts.count_coming(now, len(self._links.serving))
+        allowed = self._pools.allowance(self._key, rules.max_scale, pods, self._links.held)
         return min(allowed, self._pools.count(PoolKey(self._key.namespace, rules.pool)))
 
     def _take(self, rules: Rules, now: float, out: list[Action]) -> None:

@@ -19,7 +19,7 @@ class Starts:
     `pace` is how many seconds an invocation takes; 0 where that is not known, as none has ended yet.
     """
 
-    __slots__ = ("_budget", "_came_at", "_limits", "_needed", "_requested_at", "_stepped_at", "_window", "requested")
+    __slots__ = ("_budget", "_came_at", "_grown_at", "_limits", "_needed", "_requested_at", "_stepped_at", "_window", "requested")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -27,6 +27,8 @@ class Starts:
         self.requested = 0
         """Pods that were asked for last, in all."""
         self._requested_at = 0.0
+        self._grown_at = 0.0
+        """When more were asked for than before."""
         self._window: Window | None = None
         """Of the burst that is on."""
         self._budget = 0
@@ -90,9 +92,14 @@ class Starts:
         if goal <= len(links.serving) or (goal <= self.requested and not overdue):
             return None
         self._window.ask(goal, now)
-        self.requested = max(goal, self.requested)
+        if goal > self.requested:
+            self.requested, self._grown_at = goal, now
         self._requested_at = now
         return goal
+
+    def count_coming(self, now: float, there: int) -> int:
+        """Pods that are there or will soon be: what was asked for long ago and has not come may never come."""
+        return max(there, self.requested) if now - self._grown_at < self._limits.start_trust_seconds else there
 
     def came(self, now: float, links: Links) -> None:
         """A pod has come up."""

@@ -18,6 +18,8 @@ import pytest
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.diagnostics import describe
 from tests.e2e.framework.kube_api import KubeApi
+from tests.e2e.framework.namespaces import ensure_namespace
+from tests.e2e.framework.node import NODES
 from tests.e2e.framework.workspace import SYSTEM, Workspace
 from tests.support.http_client import HttpClient
 from tests.support.waiting import wait_for
@@ -94,6 +96,7 @@ def api(kubectl: str, kubeconfig: str) -> Iterator[KubeApi]:
     """The cluster's API."""
     client = KubeApi(kubectl, kubeconfig)
     yield client
+    client.delete("Namespace", None, NODES)
     client.close()
 
 
@@ -111,12 +114,9 @@ def control_plane(api: KubeApi) -> ControlPlane:
 def workspace(request: pytest.FixtureRequest, api: KubeApi, endpoint: str, control_plane: ControlPlane) -> Iterator[Workspace]:
     """A fresh namespace for the module. At its end the custom resources go first, while their controller can see it."""
     name = "e2e-" + request.module.__name__.rsplit(".", 1)[-1].removeprefix("test_").replace("_", "-")
-    restricted = {"pod-security.kubernetes.io/enforce": "restricted", "lambent.dev/e2e": "true"}
     if api.get("Namespace", None, name) is not None:
         _remove(api, name)
-        wait_for(lambda: api.get("Namespace", None, name) is None, f"an earlier {name} to be gone", 120)
-    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": restricted}})
-    wait_for(lambda: api.get("ServiceAccount", name, "default"), f"the service account of {name}", 30)
+    ensure_namespace(api, name, "restricted", **{"lambent.dev/e2e": "true"})
     yield Workspace(api, HttpClient(endpoint), name, CHECKOUT)
     _remove(api, name)
 

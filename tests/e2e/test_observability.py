@@ -58,11 +58,8 @@ def test_invocations_are_counted_by_function_and_outcome(workspace: Workspace, c
 
     def counts() -> dict[str, float]:
         found: dict[str, float] = defaultdict(float)
-        for family in text_string_to_metric_families(control_plane.metrics("activator")):
-            for sample in family.samples:
-                ours = (sample.labels.get("namespace"), sample.labels.get("function")) == (workspace.namespace, "counted")
-                if ours and sample.name == "lambent_invocations_total":
-                    found[sample.labels["outcome"]] += sample.value
+        for sample in control_plane.samples("activator", "lambent_invocations_total", namespace=workspace.namespace, function="counted"):
+            found[sample.labels["outcome"]] += sample.value
         return dict(found)
 
     wait_for(lambda: counts() == {"success": 2, "function_error": 1}, "both outcomes counted")

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tests.e2e.framework.kube_api import KubeApi
 from tests.e2e.framework.workspace import SYSTEM
@@ -78,8 +79,12 @@ class ControlPlane:
 
     def count(self, role: str, name: str, **labels: str) -> float:
         """A counter's sum over all pods of a role, of those samples that have these labels."""
-        samples = (sample for family in text_string_to_metric_families(self.metrics(role)) for sample in family.samples)
-        return sum(sample.value for sample in samples if sample.name == name and sample.labels.items() >= labels.items())
+        return sum(sample.value for sample in self.samples(role, name, **labels))
+
+    def samples(self, role: str, name: str, **labels: str) -> list[Sample]:
+        """Those of all pods of a role that have this name and these labels."""
+        found = (sample for family in text_string_to_metric_families(self.metrics(role)) for sample in family.samples)
+        return [sample for sample in found if sample.name == name and sample.labels.items() >= labels.items()]
 
     def scrape(self, namespace: str, pod: str, port: int) -> str:
         """A pod's /metrics through the API server."""

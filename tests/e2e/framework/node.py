@@ -11,10 +11,11 @@ from typing import Any
 
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.kube_api import ApiError, KubeApi, path_of
+from tests.e2e.framework.namespaces import ensure_namespace
 from tests.support.waiting import wait_for
 
 NODES = "lambent-e2e-nodes"
-"""A namespace of its own: users may hold Lambent's to the restricted Pod Security level, as its chart's README says."""
+"""Gone with the session. Not Lambent's own: users may hold that to the restricted Pod Security level, as its chart's README says."""
 WAIT = "import time; time.sleep(3600)"
 HOST = "kubernetes.io/hostname"
 CONTROL_PLANE = {"node-role.kubernetes.io/control-plane": ""}
@@ -142,9 +143,7 @@ def _run(api: KubeApi, name: str, image: str, script: str, selector: dict[str, s
         "nodeSelector": selector,
         "tolerations": [{"operator": "Exists"}],
     }
-    labels = {"pod-security.kubernetes.io/enforce": "privileged"}
-    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NODES, "labels": labels}})
-    wait_for(lambda: api.get("ServiceAccount", NODES, "default"), "the namespace to be ready for pods")
+    ensure_namespace(api, NODES, "privileged")
     api.delete("Pod", NODES, name, grace_seconds=0)
     wait_for(lambda: api.get("Pod", NODES, name) is None, "an earlier one to be gone")
     api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NODES}, "spec": spec})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lambent.activator.admission.model import Failure, FunctionKey, Invocation, Rules
@@ -11,6 +11,7 @@ from lambent.activator.configuration import Configuration
 from lambent.activator.gateway import Gateway
 from lambent.activator.http import Headers, HttpRequest, HttpResponse
 from lambent.activator.identity import Identities
+from lambent.activator.proxies import TrustedProxies
 from lambent.activator.reply import Reply
 from lambent.api.function import parse_function
 from lambent.api.trigger import parse_trigger
@@ -41,14 +42,18 @@ class CountedMetrics:
 class GatewayWorld:
     """`answer` is what functions answer: a value to be JSON, a `Reply`, a `Failure`, or a function of the invocation."""
 
-    def __init__(self, answer: Any = None) -> None:
+    def __init__(self, answer: Any = None, trusted_proxies: Sequence[str] = ()) -> None:
         self.answer = answer
         self.invocations: list[Invocation] = []
         self.rules: dict[FunctionKey, Rules | None] = {}
         self.metrics = CountedMetrics()
         self.cancelled: list[Invocation] = []
         self.gateway = Gateway(
-            self, self.metrics, clock=lambda: EPOCH_SECONDS, identities=Identities(lambda count: bytes(range(256)) * (count // 256))
+            self,
+            self.metrics,
+            clock=lambda: EPOCH_SECONDS,
+            identities=Identities(lambda count: bytes(range(256)) * (count // 256)),
+            proxies=TrustedProxies(trusted_proxies),
         )
         self.configuration = Configuration(self.gateway, self.rules.__setitem__, lambda _: None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from picows import ws_create_server
@@ -16,6 +17,7 @@ from lambent.activator.front.limits import FrontLimits
 from lambent.activator.front.server import BACKLOG, Front
 from lambent.activator.gateway import Gateway
 from lambent.activator.ports import Adopter, Blueprints, InitializationReporter, Provisioner, Verifier
+from lambent.activator.proxies import TrustedProxies
 from lambent.activator.session import MAX_FRAME_BYTES
 from lambent.api.names import DEFAULT_REGION
 from lambent.telemetry.activator_metrics import ActivatorMetrics, FigureCollector, PoolCollector
@@ -48,8 +50,9 @@ class Activator:
         region: str = DEFAULT_REGION,
         front_limits: FrontLimits | None = None,
         pool: PoolAccess | None = None,
+        trusted_proxies: Sequence[str] = (),
     ) -> None:
-        """Without `pool` all pods are started as the function's."""
+        """Without `pool` all pods are started as the function's. `trusted_proxies` are networks."""
         self.admission = Admission(limits)
         self.metrics = metrics
         metrics.registry.register(FigureCollector(self.admission.figures))
@@ -65,7 +68,8 @@ class Activator:
             blueprints=pool.blueprints if pool is not None else None,
             adopter=pool.adopter if pool is not None else None,
         )
-        self.gateway = Gateway(self.exchange, self.metrics)
+        proxies = TrustedProxies(trusted_proxies) if trusted_proxies else None
+        self.gateway = Gateway(self.exchange, self.metrics, proxies=proxies)
         self.configuration = Configuration(
             self.gateway,
             self.exchange.set_rules,

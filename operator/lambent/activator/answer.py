@@ -12,14 +12,20 @@ from lambent.activator.reply import Reply
 from lambent.activator.routing.table import Target
 from lambent.api.reasons import Reason, Side, find_reason
 
+MAX_META_BYTES = 16 * 1024
+"""A link's frame has room for 65,535."""
 
-def encode_meta(target: Target, request_id: str, trace_id: str, client_context: object) -> bytes:
-    """The meta of INVOKE."""
-    meta = target.meta_prefix + request_id.encode() + b'"'
-    if trace_id:
-        meta += b',"traceId":' + orjson.dumps(trace_id)
-    if client_context is not None:
-        meta += b',"clientContext":' + json.dumps(client_context, separators=(",", ":")).encode()
+
+def encode_meta(target: Target, request_id: str, trace_id: str, client_context: bytes = b"") -> bytes:
+    """The meta of INVOKE; `client_context` is JSON.
+
+    Raises ValueError beyond MAX_META_BYTES. What callers give is bounded before by less: this is what the link relies on.
+    """
+    meta = target.meta_prefix + request_id.encode() + b'","traceId":' + orjson.dumps(trace_id)
+    if client_context:
+        meta += b',"clientContext":' + client_context
+    if len(meta) >= MAX_META_BYTES:
+        raise ValueError(f"the meta of an invocation has {len(meta)} bytes, over {MAX_META_BYTES}")
     return meta + b"}"
 
 

@@ -58,6 +58,7 @@ async def run(settings: ActivatorSettings) -> None:
             region=settings.region,
             front_limits=front_limits_of(settings),
             pool=pool,
+            trusted_proxies=settings.trusted_proxies,
         )
         lookup.configuration, lookup.admission = activator.configuration, activator.admission
         watcher = Watcher(client, activator.configuration)

@@ -19,6 +19,7 @@ from lambent.activator.front.message import Refusal
 from lambent.activator.front.ports import Respond, Ticket
 from lambent.activator.http import HttpRequest, HttpResponse
 from lambent.activator.identity import Identities
+from lambent.activator.proxies import TrustedProxies
 from lambent.activator.record import InvocationMetrics, Record
 from lambent.activator.routing.table import ANY_HOST, Table
 from lambent.api.reasons import CALLER_BAD_REQUEST, CALLER_NOT_FOUND, CALLER_TOO_LARGE, PLATFORM_INTERNAL, PLATFORM_OVERLOADED, Reason
@@ -28,6 +29,9 @@ _REFUSALS: dict[int, tuple[str, Reason]] = {
     500: ("Internal Server Error", PLATFORM_INTERNAL),
     503: ("Service Unavailable", PLATFORM_OVERLOADED),
 }
+
+_LOGGED = 256
+"""Characters of a path in the log."""
 
 
 class Gateway:
@@ -40,11 +44,14 @@ class Gateway:
         *,
         clock: Callable[[], float] = time.time,
         identities: Identities | None = None,
+        proxies: TrustedProxies | None = None,
     ) -> None:
+        """Without `proxies` none is trusted."""
         self.table = Table()
+        self._proxies = proxies
         self._record = Record(metrics)
         self._identities = identities or Identities()
-        self._api = ApiDoor(invoker, self._record, self._identities)
+        self._api = ApiDoor(invoker, self._record, self._identities, clock)
         self._web = WebDoor(invoker, self._record, self._identities, clock)
 
     def handle(self, request: HttpRequest, respond: Respond) -> Ticket | None:
@@ -52,6 +59,8 @@ class Gateway:
 
         A Trigger's host comes first and hides the Lambda API; then function URLs, the API, and Triggers for any host.
         """
+        if self._proxies is not None:
+            self._proxies.apply(request)
         table, host = self.table, request.host
         tree = table.hosts.get(host) if table.hosts else None
         if tree is not None and (match := tree.match(request.method, request.path)) is not None:
@@ -65,7 +74,7 @@ class Gateway:
         if anywhere is not None and (match := anywhere.match(request.method, request.path)) is not None:
             return self._web.handle_route(table, match, request, respond)
         request_id = self._identities.request_id()
-        message = f"no function and no route takes {request.method} {request.path} at host {host!r}"
+        message = f"no function and no route takes {request.method} {request.path[:_LOGGED]} at host {host!r}"
         self._record.refused(request, request_id, CALLER_NOT_FOUND, message)
         respond(web_error(404, "Not Found", CALLER_NOT_FOUND, request_id))
         return None

@@ -13,7 +13,7 @@ Headers = list[tuple[str, str]]
 class HttpRequest:
     """One request, its body already read whole."""
 
-    __slots__ = ("body", "client", "headers", "host", "lower", "method", "path", "port", "query", "scheme", "version")
+    __slots__ = ("body", "client", "headers", "host", "lower", "method", "path", "peer", "port", "query", "scheme", "version")
 
     def __init__(
         self,
@@ -36,12 +36,14 @@ class HttpRequest:
         self.headers = headers
         """In the order sent; names as sent."""
         self.body = body
+        self.peer = client
+        """The address at the other end of the connection."""
         self.client = client
-        """The peer's address."""
+        """Whose request it is: the peer's address, or what a trusted proxy says (`lambent.activator.proxies`)."""
         self.version = version
         self.scheme = scheme
         self.port = port
-        """The port it came in on."""
+        """The port it came in on; of a trusted proxy, where it says so."""
         self.lower = join_headers(headers) if lower is None else lower
         """Headers by lower-case name, several of one name joined with commas."""
         self.host = host_name(self.lower.get("host", ""))

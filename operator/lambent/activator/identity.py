@@ -23,8 +23,9 @@ class Identities:
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
     def trace_id(self, epoch_seconds: float) -> str:
-        """`Root=1-TIME-ID` (AWS X-Ray Developer Guide, "Tracing header")."""
-        return f"Root=1-{int(epoch_seconds):08x}-{self._take(24)}"
+        """`Root=1-TIME-ID;Parent=ID;Sampled=0` (AWS X-Ray Developer Guide, "Tracing header"): a trace that nobody has begun or records."""
+        text = self._take(40)
+        return f"Root=1-{int(epoch_seconds):08x}-{text[:24]};Parent={text[24:]};Sampled=0"
 
     def _take(self, digits: int) -> str:
         at = self._at

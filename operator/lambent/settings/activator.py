@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from lambent.settings import shared
-from lambent.settings.base import ProcessSettings, setting
+from lambent.settings.base import ProcessSettings, SettingError, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,11 @@ class ActivatorSettings(ProcessSettings):
         low=1,
         high=3600,
     )
+    trusted_proxies: tuple[str, ...] = setting(
+        "LAMBENT_TRUSTED_PROXIES",
+        (),
+        "Networks (CIDR) of proxies whose X-Forwarded-For, -Proto and -Port are believed, such as an Ingress controller's pods.",
+    )
     start_patience_seconds: float = setting(
         "LAMBENT_START_PATIENCE_SECONDS",
         0.1,
@@ -110,3 +116,11 @@ class ActivatorSettings(ProcessSettings):
     drain_seconds: float = setting(
         "LAMBENT_DRAIN_SECONDS", 915.0, "After SIGTERM, how long invocations under way may take.", unit="s", low=0, high=3600
     )
+
+    def validate(self) -> None:
+        """Each trusted proxy is a network."""
+        for network in self.trusted_proxies:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise SettingError("LAMBENT_TRUSTED_PROXIES", network, f"networks such as 10.244.0.0/16 or 192.0.2.7 ({error})") from None

@@ -115,6 +115,13 @@ def test_values_reach_the_activators_front() -> None:
     assert (limits.head_seconds, limits.body_seconds, limits.keep_alive_seconds, limits.stalled_seconds) == (2, 3, 4, 5)
 
 
+def test_trusted_proxies_reach_the_activator() -> None:
+    changed = environment_of("activator", '--set-json=activator.trustedProxies=["10.244.0.0/16", "2001:db8::/32"]')
+
+    assert ActivatorSettings.from_mapping(changed).trusted_proxies == ("10.244.0.0/16", "2001:db8::/32")
+    assert ActivatorSettings.from_mapping(environment_of("activator")).trusted_proxies == ()
+
+
 def test_large_numbers_from_a_file_reach_the_activator_as_numbers(tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
     values.write_text("activator: {http: {maxConnections: 1000000}, queue: {maxInvocations: 1000000}}")

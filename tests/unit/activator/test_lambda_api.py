@@ -29,7 +29,11 @@ def test_a_result_comes_back_as_it_is(world: GatewayWorld) -> None:
     assert header(response, "x-amz-executed-version") == "$LATEST"
     assert header(response, "x-amz-function-error") is None
     assert world.invocations[0].payload == b'{"name": "Ada"}'
-    assert world.meta == {"arn": "arn:aws:lambda:us-east-1:default:function:hello", "requestId": header(response, "x-amzn-requestid")}
+    assert world.meta == {
+        "arn": "arn:aws:lambda:us-east-1:default:function:hello",
+        "requestId": header(response, "x-amzn-requestid"),
+        "traceId": header(response, "x-amzn-trace-id"),
+    }
 
 
 def test_an_empty_payload_is_an_empty_object(world: GatewayWorld) -> None:
@@ -57,7 +61,7 @@ def test_an_unknown_function_is_not_found(world: GatewayWorld) -> None:
     status, name, fields = error(world.invoke("nobody"))
 
     assert (status, name) == (404, "ResourceNotFoundException")
-    assert fields == {"Type": "User", "Message": "Function not found: arn:aws:lambda:us-east-1:default:function:nobody"}
+    assert fields == {"Type": "User", "Message": "Function not found: arn:aws:lambda:us-east-1:default:function:nobody:$LATEST"}
 
 
 @pytest.mark.parametrize(

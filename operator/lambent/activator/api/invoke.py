@@ -21,11 +21,16 @@ from lambent.activator.api.error import ApiError, validation_error
 from lambent.activator.api.name import InvalidNameError, NamedFunction, parse_name
 from lambent.activator.http import HttpRequest, HttpResponse
 from lambent.activator.reply import Reply
+from lambent.activator.trace import TRACE_HEADER, what_is_wrong
 
 PATH: Final = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 PREFIX: Final = "/2015-03-31/"
 MAX_PAYLOAD_BYTES: Final = 6_291_456
 MAX_CLIENT_CONTEXT: Final = 3583
+MAX_CLIENT_CONTEXT_DEPTH: Final = 100
+"""What every runtime reads without running out of its stack."""
+_ECHOED: Final = 256
+"""Characters of a wrong value that an error repeats."""
 INVOCATION_TYPES: Final = ("Event", "RequestResponse", "DryRun")
 LOG_TYPES: Final = ("None", "Tail")
 
@@ -37,9 +42,10 @@ class InvokeRequest:
     function: NamedFunction
     invocation_type: str
     tail: bool
-    client_context: Any
-    """Decoded JSON, or None."""
+    client_context: bytes
+    """A JSON object; empty where none was given."""
     trace_id: str
+    """As it was given; empty where it was not."""
     payload: bytes
 
 
@@ -74,28 +80,32 @@ def parse_invoke(request: HttpRequest) -> InvokeRequest:
     payload = request.body or b"{}"
     check_json(payload)
     context = headers.get("x-amz-client-context")
+    trace_id = headers.get(TRACE_HEADER, "")
+    if wrong := what_is_wrong(trace_id):
+        raise ApiError("InvalidParameterValueException", 400, wrong)
     return InvokeRequest(
         function=function,
         invocation_type=invocation_type,
         tail=log_type == "Tail",
-        client_context=_parse_client_context(context) if context else None,
-        trace_id=headers.get("x-amzn-trace-id", ""),
+        client_context=_read_client_context(context) if context else b"",
+        trace_id=trace_id,
         payload=payload,
     )
 
 
 def check_json(payload: bytes) -> None:
-    """Raises Lambda's error for a payload that is no JSON, with its place."""
+    """Raises Lambda's error for a payload that is no JSON (RFC 8259), with its place."""
     try:
         orjson.loads(payload)
     except orjson.JSONDecodeError:
-        # Python's reader takes a little more (NaN, lone surrogates, deep nesting), and says where it stopped.
+        # What orjson cannot hold is JSON all the same (long numbers, lone surrogates), and Python's reader says where one stops.
         _explain_json(payload)
 
 
 def _explain_json(payload: bytes) -> None:
     try:
-        json.loads(payload.decode())
+        # Numbers are only looked at: Python would refuse those of more than 4,300 digits, which are the handler's to take or not.
+        json.loads(payload.decode(), parse_int=len, parse_float=len, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         where = f"line: {error.lineno}, column: {error.colno}"
         if error.pos < len(error.doc):
@@ -110,12 +120,18 @@ def _explain_json(payload: bytes) -> None:
         raise _invalid_content("Document nesting is too deep") from None
 
 
-def reply_response(reply: Reply, request_id: str, version: str, *, tail: bool) -> HttpResponse:
+def _refuse_constant(name: str) -> None:
+    """NaN and the infinities, which Python's reader takes and JSON does not have."""
+    raise _invalid_content(f"Non-standard token '{name}'")
+
+
+def reply_response(reply: Reply, request_id: str, version: str, trace_id: str, *, tail: bool) -> HttpResponse:
     """The function's answer, its own error included: status 200, as on Lambda."""
     headers = [
         ("content-type", "application/json"),
         ("x-amzn-requestid", request_id),
         ("x-amz-executed-version", version),
+        ("x-amzn-trace-id", trace_id),
     ]
     if reply.function_error:
         headers.append(("x-amz-function-error", "Unhandled"))
@@ -147,18 +163,34 @@ def init_error_payload(failure: Failure, request_id: str) -> bytes:
     return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _parse_client_context(text: str) -> Any:
+def _read_client_context(text: str) -> bytes:
+    """The JSON object in it, as it is: what is not written anew cannot come out as something else."""
     if len(text) > MAX_CLIENT_CONTEXT:
         raise ApiError(
             "InvalidRequestContentException", 400, f"Client context must be no more than {MAX_CLIENT_CONTEXT} bytes when base64-encoded"
         )
     try:
-        decoded = json.loads(base64.b64decode(text, validate=True))
+        context = base64.b64decode(text, validate=True)
+        decoded = orjson.loads(context)
     except (binascii.Error, ValueError):
         raise ApiError("InvalidRequestContentException", 400, "Client context must be a valid Base64-encoded JSON object.") from None
     if not isinstance(decoded, dict):
         raise ApiError("InvalidRequestContentException", 400, "Client context must be a valid Base64-encoded JSON object.")
-    return decoded
+    if _is_deeper(decoded, MAX_CLIENT_CONTEXT_DEPTH):
+        message = f"Client context must be nested no more than {MAX_CLIENT_CONTEXT_DEPTH} levels deep"
+        raise ApiError("InvalidRequestContentException", 400, message)
+    return context
+
+
+def _is_deeper(value: dict[str, Any], levels: int) -> bool:
+    """Whether objects and lists are nested in each other more than that often."""
+    row: list[Any] = [value]
+    for _ in range(levels):
+        inside = [each for outer in row for each in (outer.values() if isinstance(outer, dict) else outer)]
+        row = [each for each in inside if isinstance(each, dict | list)]
+        if not row:
+            return False
+    return True
 
 
 def _invalid_content(what: str) -> ApiError:
@@ -168,6 +200,6 @@ def _invalid_content(what: str) -> ApiError:
 
 def _not_in(value: str, member: str, allowed: tuple[str, ...]) -> str:
     return (
-        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
+        f"1 validation error detected: Value '{value[:_ECHOED]}' at '{member}' failed to satisfy constraint: "
         f"Member must satisfy enum value set: [{', '.join(allowed)}]"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lambent.activator.admission.model import FunctionKey, Invocation
 from lambent.activator.answer import encode_meta, finish
 from lambent.activator.api import error as api_error
@@ -13,6 +15,7 @@ from lambent.activator.identity import Identities
 from lambent.activator.record import Record
 from lambent.activator.reply import Answer, Reply
 from lambent.activator.routing.table import Table, Target
+from lambent.api.function import LATEST
 from lambent.api.names import function_arn
 from lambent.api.reasons import FUNCTION_INIT_ERROR
 
@@ -20,10 +23,11 @@ from lambent.api.reasons import FUNCTION_INIT_ERROR
 class ApiDoor:
     """Answers everything under the API's path prefix."""
 
-    def __init__(self, invoker: Invoker, record: Record, identities: Identities) -> None:
+    def __init__(self, invoker: Invoker, record: Record, identities: Identities, clock: Callable[[], float]) -> None:
         self._invoker = invoker
         self._record = record
         self._identities = identities
+        self._clock = clock
 
     def handle(self, table: Table, request: HttpRequest, respond: Respond) -> Ticket | None:
         """Invoke, or the API's error."""
@@ -38,10 +42,12 @@ class ApiDoor:
         if asked.invocation_type == "DryRun":
             respond(HttpResponse(204, [("x-amzn-requestid", request_id), ("x-amz-executed-version", target.version)]))
             return None
-        meta = encode_meta(target, request_id, asked.trace_id, asked.client_context)
+        trace_id = asked.trace_id or self._identities.trace_id(self._clock())
+        meta = encode_meta(target, request_id, trace_id, asked.client_context)
         invocation = Invocation(target.key, meta, asked.payload, tail=asked.tail)
         pending = _Pending(self._invoker, self._record, request_id, invocation, respond)
         pending.version = target.version
+        pending.trace_id = trace_id
         pending.start()
         return pending
 
@@ -50,18 +56,19 @@ def _find_target(table: Table, key: FunctionKey, qualifier: str) -> Target:
     target = table.functions.get(key)
     arn = target.arn if target is not None else function_arn(key.name, key.namespace)
     if target is None or (qualifier and qualifier != target.version):
-        raise api_error.not_found(f"{arn}:{qualifier}" if qualifier else arn)
+        raise api_error.not_found(f"{arn}:{qualifier or LATEST}")
     return target
 
 
 class _Pending(Pending):
-    __slots__ = ("version",)
+    __slots__ = ("trace_id", "version")
+    trace_id: str
     version: str
     """Of the function, as the answer names it."""
 
     def _build(self, answer: Answer) -> HttpResponse:
         if isinstance(answer, Reply):
-            response = invoke.reply_response(answer, self._request_id, self.version, tail=self._invocation.tail)
+            response = invoke.reply_response(answer, self._request_id, self.version, self.trace_id, tail=self._invocation.tail)
             finish(response, answer)
             return response
         if answer.reason is FUNCTION_INIT_ERROR:

@@ -20,8 +20,9 @@ from lambent.activator.record import Record
 from lambent.activator.reply import Answer
 from lambent.activator.routing.route import Match
 from lambent.activator.routing.table import Table, Target
+from lambent.activator.trace import TRACE_HEADER, what_is_wrong
 from lambent.api.invocation import Cors
-from lambent.api.reasons import CALLER_FORBIDDEN, CALLER_NOT_FOUND, CALLER_TOO_LARGE, FUNCTION_BAD_RESPONSE
+from lambent.api.reasons import CALLER_BAD_REQUEST, CALLER_FORBIDDEN, CALLER_NOT_FOUND, CALLER_TOO_LARGE, FUNCTION_BAD_RESPONSE
 
 
 class WebDoor:
@@ -45,7 +46,7 @@ class WebDoor:
         if policy is not None and cors.is_preflight(request):
             respond(cors.preflight_response(policy, request))
             return None
-        call = self._describe(request, account="anonymous", api=target.key.name, route_key="$default")
+        call = self._describe(request, account="anonymous", api=target.key.name, route_key="$default", function_url=True)
         return self._invoke(target, request, call, format_2, policy, respond)
 
     def handle_route(self, table: Table, match: Match, request: HttpRequest, respond: Respond) -> Ticket | None:
@@ -58,7 +59,6 @@ class WebDoor:
             route_key=route.key(request.method),
             resource=route.path,
             parameters=dict(match.parameters),
-            decode_path=True,
         )
         target = table.functions.get(route.function)
         if target is None:
@@ -77,15 +77,19 @@ class WebDoor:
         route_key: str,
         resource: str = "",
         parameters: dict[str, str] | None = None,
-        decode_path: bool = False,
+        function_url: bool = False,
     ) -> Call:
         now = self._clock()
-        trace_id = request.lower.get("x-amzn-trace-id") or self._identities.trace_id(now)
-        return Call(self._identities.request_id(), trace_id, now, account, api, route_key, resource, parameters, decode_path)
+        trace_id = request.lower.get(TRACE_HEADER) or self._identities.trace_id(now)
+        return Call(self._identities.request_id(), trace_id, now, account, api, route_key, resource, parameters, function_url)
 
     def _invoke(
         self, target: Target, request: HttpRequest, call: Call, payload_format: ModuleType, policy: Cors | None, respond: Respond
     ) -> Ticket | None:
+        if wrong := what_is_wrong(call.trace_id):
+            self._record.refused(request, call.request_id, CALLER_BAD_REQUEST, wrong)
+            respond(web_error(400, wrong, CALLER_BAD_REQUEST, call.request_id))
+            return None
         event: bytes = payload_format.build_event(request, call)
         if len(event) > invoke.MAX_PAYLOAD_BYTES:
             # Base64 makes a body a third bigger: the event counts, as on AWS.
@@ -93,19 +97,19 @@ class WebDoor:
             self._record.refused(request, call.request_id, CALLER_TOO_LARGE, message)
             respond(web_error(413, "Request Too Long", CALLER_TOO_LARGE, call.request_id))
             return None
-        invocation = Invocation(target.key, encode_meta(target, call.request_id, call.trace_id, None), event)
+        invocation = Invocation(target.key, encode_meta(target, call.request_id, call.trace_id), event)
         pending = _Pending(self._invoker, self._record, call.request_id, invocation, respond)
         pending.trace_id = call.trace_id
-        pending.payload_format = payload_format
+        pending.build_response = format_2.build_url_response if call.function_url else payload_format.build_response
         pending.asked = (policy, request) if policy is not None else None
         pending.start()
         return pending
 
 
 class _Pending(Pending):
-    __slots__ = ("asked", "payload_format", "trace_id")
+    __slots__ = ("asked", "build_response", "trace_id")
     trace_id: str
-    payload_format: ModuleType
+    build_response: Callable[[bytes], HttpResponse]
     asked: tuple[Cors, HttpRequest] | None
     """Where the URL has a CORS policy: it, and the request, which is not kept otherwise."""
 
@@ -124,7 +128,7 @@ class _Pending(Pending):
             response = web_error(502, "Internal Server Error", reason_of(answer), request_id)
         else:
             try:
-                response = self.payload_format.build_response(answer.payload)
+                response = self.build_response(answer.payload)
             except BadResponseError as error:
                 self._record.failed(self._invocation.function, request_id, FUNCTION_BAD_RESPONSE, str(error))
                 response = web_error(502, "Internal Server Error", FUNCTION_BAD_RESPONSE, request_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -11,6 +12,8 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+"""What may be an integer over 64 bits, which orjson reads as a float."""
 _TEXT_TYPES = ("text", "json", "xml", "javascript")
 
 
@@ -57,19 +60,40 @@ def encode_event(event: object) -> bytes:
 
 
 def decode_result(payload: bytes) -> Any:
-    """A handler's result; raises ValueError where it is no JSON in UTF-8.
+    """A handler's result; raises ValueError, which says what is wrong, where it is no JSON in UTF-8 that can be held.
 
     What orjson refuses or cannot hold, Python's own reader may still take, as handlers' writer does: NaN, lone surrogates.
     """
     try:
         return orjson.loads(payload)
     except orjson.JSONDecodeError:
+        return _decode_by_python(payload)
+
+
+def compact(payload: bytes, member: str = "") -> bytes:
+    """`payload`, or one member of the object in it, as JSON without spaces; numbers keep their value, integers of any size too.
+
+    Raises ValueError, which says what is wrong, where it cannot be written.
+    """
+    if not _LONG_NUMBER.search(payload):
+        try:
+            value = orjson.loads(payload)
+            return orjson.dumps(value[member] if member else value)
+        except (orjson.JSONDecodeError, TypeError):
+            # What orjson does not hold (NaN, lone surrogates), or does not write: nested more than 254 deep.
+            pass
+    value = _decode_by_python(payload)
+    try:
+        return _ENCODER.encode(value[member] if member else value).encode("utf-8", "replace")
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _decode_by_python(payload: bytes) -> Any:
+    try:
         return json.loads(payload.decode())
-
-
-def encode_member(payload: bytes, name: str) -> bytes:
-    """One member of the object in `payload`, as JSON; read anew by Python's reader, which keeps integers of any size."""
-    return _ENCODER.encode(json.loads(payload.decode())[name]).encode("utf-8", "replace")
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _decode(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from lambent.activator.http import HttpRequest
+from lambent.activator.trace import TRACE_HEADER
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HOP_BY_HOP = ("connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade")
@@ -25,8 +26,8 @@ class Call:
     resource: str = ""
     """The Trigger's path; payload format 1.0 only."""
     parameters: dict[str, str] | None = None
-    decode_path: bool = False
-    """HTTP APIs give handlers the path decoded, function URLs as it was sent."""
+    function_url: bool = False
+    """Whether it came through the function's URL. AWS writes some parts of such events in a way of their own."""
 
 
 def clf_time(epoch_seconds: float) -> str:
@@ -44,11 +45,13 @@ def _clf_time(epoch_seconds: int) -> str:
 
 
 def forwarded_headers(request: HttpRequest, trace_id: str) -> dict[str, str]:
-    """The request's headers in lower case, with what a gateway adds; without hop-by-hop ones (RFC 9110, 7.6.1) and cookies."""
+    """The request's headers in lower case, with what a gateway sets; without hop-by-hop ones (RFC 9110, 7.6.1)."""
     headers = {name: value for name, value in request.lower.items() if name not in _HOP_BY_HOP}
     earlier = headers.get("x-forwarded-for")
-    headers["x-forwarded-for"] = f"{earlier}, {request.client}" if earlier else request.client
-    headers.setdefault("x-forwarded-port", str(request.port))
-    headers.setdefault("x-forwarded-proto", request.scheme)
-    headers["x-amzn-trace-id"] = trace_id
+    headers["x-forwarded-for"] = f"{earlier}, {request.peer}" if earlier else request.peer
+    headers["x-forwarded-port"] = str(request.port)
+    headers["x-forwarded-proto"] = request.scheme
+    if not headers.get(TRACE_HEADER):
+        # A trace that begins here has no parent yet that a handler could name.
+        headers[TRACE_HEADER] = trace_id.partition(";")[0]
     return headers

@@ -65,14 +65,14 @@ def build_response(payload: bytes) -> HttpResponse:
     """A handler's result as an HTTP response; raises `BadResponseError`: this format has no inferred responses."""
     try:
         result = decode_result(payload)
-    except ValueError:
-        raise BadResponseError("the result is no JSON") from None
+    except ValueError as error:
+        raise BadResponseError(f"the result is no JSON: {error}") from None
     if not isinstance(result, dict) or "statusCode" not in result:
         raise BadResponseError("payload format 1.0 wants an object with statusCode")
     multi = result.get("multiValueHeaders") or {}
-    if not isinstance(multi, dict) or not all(isinstance(values, list) for values in multi.values()):
+    if not isinstance(multi, dict) or not all(values is None or isinstance(values, list) for values in multi.values()):
         raise BadResponseError("multiValueHeaders must be an object of lists")
-    many = response_headers(None, [(name, value) for name, values in multi.items() for value in values])
+    many = response_headers(None, [(name, value) for name, values in multi.items() for value in values or ()])
     taken = {name for name, _ in many}
     # Where both name a header, the list holds, with the single value appended if it is another (API Gateway merges them).
     single = [(name, value) for name, value in response_headers(result.get("headers")) if name not in taken or (name, value) not in many]

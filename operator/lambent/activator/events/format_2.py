@@ -11,7 +11,7 @@ import binascii
 from typing import Any
 from urllib.parse import unquote
 
-from lambent.activator.events.body import decode_result, encode_body, encode_event, encode_member, join_pairs, parse_query
+from lambent.activator.events.body import compact, decode_result, encode_body, encode_event, join_pairs, parse_query
 from lambent.activator.events.context import Call, clf_time, forwarded_headers
 from lambent.activator.events.response import BadResponseError, check_status, response_headers
 from lambent.activator.http import Headers, HttpRequest, HttpResponse
@@ -20,19 +20,22 @@ from lambent.activator.http import Headers, HttpRequest, HttpResponse
 def build_event(request: HttpRequest, call: Call) -> bytes:
     """The event a handler gets."""
     headers = forwarded_headers(request, call.trace_id)
-    cookie = headers.pop("cookie", None)
-    path = unquote(request.path) if call.decode_path else request.path
+    cookies = [value for name, value in request.headers if name.lower() == "cookie"] if "cookie" in headers else []
+    path = request.path if call.function_url else unquote(request.path)
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": call.route_key,
         "rawPath": path,
         "rawQueryString": request.query,
     }
-    if cookie is not None:
-        # Several Cookie headers were joined with commas; each holds pairs separated by semicolons (RFC 6265, 5.4).
-        event["cookies"] = [
-            part.strip() for name, value in request.headers if name.lower() == "cookie" for part in value.split(";") if part.strip()
-        ]
+    if cookies:
+        # Pairs are separated by semicolons (RFC 6265, 5.4), and so are several headers of that name when they become one.
+        event["cookies"] = [part.strip() for value in cookies for part in value.split(";") if part.strip()]
+        if call.function_url:
+            headers["cookie"] = "; ".join(cookies)
+        else:
+            # HTTP APIs have them in `cookies` alone.
+            del headers["cookie"]
     event["headers"] = headers
     if request.query:
         event["queryStringParameters"] = join_pairs(parse_query(request.query))
@@ -68,13 +71,22 @@ def build_response(payload: bytes) -> HttpResponse:
 
     A result without `statusCode` is the body itself, as JSON (a string as it is) with status 200.
     """
+    return _build_response(payload, rewrite=False)
+
+
+def build_url_response(payload: bytes) -> HttpResponse:
+    """The same at a function URL, where AWS writes a result without `statusCode` anew: `{"a": 1}` goes out as `{"a":1}`."""
+    return _build_response(payload, rewrite=True)
+
+
+def _build_response(payload: bytes, *, rewrite: bool) -> HttpResponse:
     try:
         result = decode_result(payload)
-    except ValueError:
-        raise BadResponseError("the result is no JSON") from None
-    if not isinstance(result, dict) or "statusCode" not in result:
-        body = result.encode("utf-8", "replace") if isinstance(result, str) else payload
-        return HttpResponse(200, [("content-type", "application/json")], body)
+        if not isinstance(result, dict) or "statusCode" not in result:
+            body = result.encode("utf-8", "replace") if isinstance(result, str) else compact(payload) if rewrite else payload
+            return HttpResponse(200, [("content-type", "application/json")], body)
+    except ValueError as error:
+        raise BadResponseError(f"the result is no JSON: {error}") from None
     headers: Headers = response_headers(result.get("headers"))
     if not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", "application/json"))
@@ -91,7 +103,10 @@ def response_body(result: dict[str, Any], payload: bytes) -> bytes:
     if body is None:
         return b""
     if not isinstance(body, str):
-        return encode_member(payload, "body")
+        try:
+            return compact(payload, "body")
+        except ValueError as error:
+            raise BadResponseError(f"body is no JSON: {error}") from None
     if result.get("isBase64Encoded") is True:
         try:
             return base64.b64decode(body, validate=False)

@@ -17,7 +17,7 @@ LAMBENT = OPERATOR / "lambent"
 SHIM = CHECKOUT / "runtime-images" / "shim"
 BOOTSTRAP = CHECKOUT / "runtime-images" / "python"
 ROLES = ("controller", "activator", "autoscaler", "dispatcher")
-SHARED = ("api", "kube", "telemetry", "settings")
+SHARED = ("api", "kube", "tasks", "telemetry", "settings")
 
 DECISIONS = (
     "activator/admission",
@@ -199,6 +199,25 @@ def test_importing_a_role_on_or_beside_the_hot_path_loads_neither_kopf_nor_kuber
     code = f"import sys, {module}; print([name for name in sys.modules if name.partition('.')[0] in ('kopf', 'kubernetes')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=OPERATOR, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_tasks_are_started_where_none_of_them_can_end_unseen() -> None:
+    """By `lambent.tasks`, or where the one that starts a task awaits it."""
+    found = set()
+    for path in python_files(LAMBENT):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in {"create_task", "ensure_future", "TaskGroup"}:
+                found.add(str(path.relative_to(LAMBENT)))
+    elsewhere = {name for name in found if not name.startswith(("tasks/", "dev/"))}
+    assert elsewhere == {
+        "__main__.py",
+        "activator/cluster/verifier.py",
+        "activator/session.py",
+        "controller/app.py",
+        "controller/child_watches.py",
+        "controller/workers.py",
+        "kube/token_cache.py",
+    }
 
 
 def test_the_bootstrap_imports_the_standard_library_alone() -> None:

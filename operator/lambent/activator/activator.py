@@ -20,6 +20,7 @@ from lambent.activator.ports import Adopter, Blueprints, InitializationReporter,
 from lambent.activator.proxies import TrustedProxies
 from lambent.activator.session import MAX_FRAME_BYTES
 from lambent.api.names import DEFAULT_REGION
+from lambent.tasks.supervisor import Failed, Supervisor
 from lambent.telemetry.activator_metrics import ActivatorMetrics, FigureCollector, PoolCollector
 
 _log = logging.getLogger("lambent.activator")
@@ -51,8 +52,11 @@ class Activator:
         front_limits: FrontLimits | None = None,
         pool: PoolAccess | None = None,
         trusted_proxies: Sequence[str] = (),
+        failed: Failed | None = None,
     ) -> None:
-        """Without `pool` all pods are started as the function's. `trusted_proxies` are networks."""
+        """Without `pool` all pods are started as the function's. `trusted_proxies` are networks. `failed` counts background tasks that fail."""
+        self.background = Supervisor(failed)
+        """All that runs beside requests, until `close`: whoever has more of that starts it here."""
         self.admission = Admission(limits)
         self.metrics = metrics
         metrics.registry.register(FigureCollector(self.admission.figures))
@@ -67,6 +71,7 @@ class Activator:
             identity=identity,
             blueprints=pool.blueprints if pool is not None else None,
             adopter=pool.adopter if pool is not None else None,
+            failed=failed,
         )
         proxies = TrustedProxies(trusted_proxies) if trusted_proxies else None
         self.gateway = Gateway(self.exchange, self.metrics, proxies=proxies)
@@ -79,7 +84,6 @@ class Activator:
         )
         self._front = Front(self.gateway, limits=front_limits)
         self._links: asyncio.Server | None = None
-        self._timer: asyncio.Task[None] | None = None
         self.http_port = 0
         self.link_port = 0
 
@@ -96,7 +100,7 @@ class Activator:
             reuse_address=True,
         )
         self.link_port = self._links.sockets[0].getsockname()[1]
-        self._timer = asyncio.get_running_loop().create_task(self.exchange.run())
+        self.background.start("clock", self.exchange.run)
 
     async def start_http(self, host: str | None, port: int) -> None:
         """Take requests."""
@@ -112,5 +116,4 @@ class Activator:
         self.exchange.leave()
         if self._links is not None:
             self._links.close()
-        if self._timer is not None:
-            self._timer.cancel()
+        await self.background.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from lambent.api.status import Initialization
 from lambent.kube.client import KubeClient
 from lambent.settings.activator import ActivatorSettings
 from lambent.telemetry.activator_metrics import ActivatorMetrics
+from lambent.telemetry.background_metrics import BackgroundMetrics
 from lambent.telemetry.registry import build_registry
 from lambent.telemetry.status_server import StatusServer
 
@@ -42,10 +44,13 @@ async def run(settings: ActivatorSettings) -> None:
     async with KubeClient.from_environment(settings.kube_environment, user_agent="lambent-activator") as client:
         lookup = _Lookup()
         metrics = ActivatorMetrics(registry)
-        gatekeeper = Gatekeeper(client, lookup.leads, lookup.becoming, metrics)
-        provisioner = KubeProvisioner(client, lookup.maximum, gatekeeper)
-        reporter = KubeReporter(client, lookup.initialization, lookup.revisions)
-        adopter = KubeAdopter(client, lookup.spec, settings.cpu_request_percent, settings.init_boost_millis, metrics, gatekeeper)
+        failed = BackgroundMetrics(registry).failed
+        gatekeeper = Gatekeeper(client, lookup.leads, lookup.becoming, metrics, failed=failed)
+        provisioner = KubeProvisioner(client, lookup.maximum, gatekeeper, failed=failed)
+        reporter = KubeReporter(client, lookup.initialization, lookup.revisions, failed=failed)
+        adopter = KubeAdopter(
+            client, lookup.spec, settings.cpu_request_percent, settings.init_boost_millis, metrics, gatekeeper, failed=failed
+        )
         blueprints = KubeBlueprints(client, lookup.function, settings.region)
         pool = PoolAccess(blueprints, adopter, settings.pool_max_memory_mib * MEBIBYTE) if settings.pool_size else None
         activator = Activator(
@@ -59,18 +64,20 @@ async def run(settings: ActivatorSettings) -> None:
             front_limits=front_limits_of(settings),
             pool=pool,
             trusted_proxies=settings.trusted_proxies,
+            failed=failed,
         )
         lookup.configuration, lookup.admission = activator.configuration, activator.admission
         watcher = Watcher(client, activator.configuration)
         lifecycle = _Lifecycle()
         status = StatusServer(settings.status_port, registry, ready={"configuration": watcher.not_ready, "lifecycle": lifecycle.not_ready})
-        background: list[Coroutine[Any, Any, None]] = [
-            watcher.watch_functions(),
-            watcher.watch_triggers(),
-            gatekeeper.watch(),
-            gatekeeper.tend(),
-            watch_peers(client, settings.namespace, settings.links_service, activator.exchange.set_peers),
-        ]
+        peers = partial(watch_peers, client, settings.namespace, settings.links_service, activator.exchange.set_peers)
+        background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "watch of Functions": watcher.watch_functions,
+            "watch of Triggers": watcher.watch_triggers,
+            "watch of starting pods": gatekeeper.watch,
+            "start gates": gatekeeper.tend,
+            "watch of activators": peers,
+        }
         if settings.autoscaler:
             pusher = StatisticsPusher(
                 settings.autoscaler,
@@ -78,32 +85,25 @@ async def run(settings: ActivatorSettings) -> None:
                 settings.statistics_seconds,
                 activator.admission.read_statistics,
                 Path(settings.token_file),
+                failed=failed,
             )
-            background.append(pusher.run())
+            background["statistics"] = pusher.run
         async with status:
             await activator.start_links(None, settings.link_port)
             await activator.start_http(None, settings.http_port)
             _log.info("serving", extra={"http": activator.http_port, "links": activator.link_port, "status": status.port})
-            tasks = [asyncio.get_running_loop().create_task(each) for each in background]
+            for name, task in background.items():
+                activator.background.start(name, task)
             try:
-                await _first_failure(tasks)
+                # This process must not pretend to serve where one of them cannot go on.
+                await activator.background.wait()
             finally:
                 lifecycle.leaving = True
                 await _leave(activator, settings)
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
                 await adopter.close()
                 await gatekeeper.close()
                 await provisioner.close()
                 await reporter.close()
-
-
-async def _first_failure(tasks: list[asyncio.Task[None]]) -> None:
-    """Without end, unless one of the tasks fails: then this process must not pretend to serve."""
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in done:
-        task.result()
 
 
 async def _leave(activator: Activator, settings: ActivatorSettings) -> None:

@@ -39,7 +39,8 @@ from lambent.activator.reply import Reply
 from lambent.activator.session import MAX_RESPONSE_BYTES, LinkSession, parse_meta
 from lambent.activator.start_parts import start_parts
 from lambent.api import link as wire
-from lambent.api.reasons import FUNCTION_INIT_ERROR, FUNCTION_RESPONSE_TOO_LARGE
+from lambent.api.reasons import FUNCTION_INIT_ERROR, FUNCTION_RESPONSE_TOO_LARGE, PLATFORM_INTERNAL
+from lambent.tasks.supervisor import Failed
 from lambent.telemetry.activator_metrics import ActivatorMetrics
 
 LINK_PATH = "/link"
@@ -48,6 +49,8 @@ CLOCK_SECONDS = 0.002
 """The event loop's clock tells milliseconds: what is to happen after some of them is sure to be due that much later."""
 TICKS_PER_CHECK = 20
 TICKS_PER_PING = 100
+
+_BROKEN = Failure(PLATFORM_INTERNAL, "an error inside the activator, which its log tells")
 
 _log = logging.getLogger("lambent.activator.exchange")
 
@@ -66,8 +69,9 @@ class Exchange:
         identity: str,
         blueprints: Blueprints | None = None,
         adopter: Adopter | None = None,
+        failed: Failed | None = None,
     ) -> None:
-        """Without `blueprints` and `adopter` it takes no generic pods."""
+        """Without `blueprints` and `adopter` it takes no generic pods. `failed` counts tasks that end with an exception."""
         self.admission = admission
         self.peers: tuple[str, ...] = ()
         self._provisioner = provisioner
@@ -80,7 +84,9 @@ class Exchange:
         self._next_session = 0
         self._todo: deque[Action] = deque()
         self._performing = False
-        self._desk = Desk(blueprints, adopter, self._give_back) if blueprints is not None and adopter is not None else None
+        self._desk: Desk | None = None
+        if blueprints is not None and adopter is not None:
+            self._desk = Desk(blueprints, adopter, self._give_back, failed=failed)
 
     # Callers
 
@@ -209,11 +215,17 @@ class Exchange:
             now - invocation.enqueued_at,
             invocation.waited_for_start,
         )
-        if invocation.waited_for_start:
-            asked_at = time.time() - reply.total_seconds
-            raised_at = self._provisioner.raised_at(invocation.function)
-            reply.start_parts = start_parts(asked_at, reply.queue_seconds, raised_at, session.phases)
-        invocation.waiter(reply)
+        try:
+            if invocation.waited_for_start:
+                asked_at = time.time() - reply.total_seconds
+                raised_at = self._provisioner.raised_at(invocation.function)
+                reply.start_parts = start_parts(asked_at, reply.queue_seconds, raised_at, session.phases)
+            invocation.waiter(reply)
+        except Exception as error:  # noqa: BLE001 - this runs in the midst of reading a link, which is others' too
+            self._metrics.action_failed("Answer")
+            _log.error("an answer could not be handed on", exc_info=error)
+            if invocation.waiter is not None:
+                self._perform([Fail(invocation, _BROKEN)])
 
     def bounced(self, session: LinkSession, number: int) -> None:
         """An invocation that has not started comes back."""
@@ -283,9 +295,23 @@ class Exchange:
         self._performing = True
         try:
             while self._todo:
-                self._do(self._todo.popleft())
+                action = self._todo.popleft()
+                try:
+                    self._do(action)
+                except Exception as error:  # noqa: BLE001 - one action's defect is nobody's but that invocation's
+                    self._failed(action, error)
         finally:
             self._performing = False
+
+    def _failed(self, action: Action, error: Exception) -> None:
+        """An action could not be done: whoever it was for is answered, what it took is given back, and all others go on."""
+        name = type(action).__name__
+        self._metrics.action_failed(name)
+        _log.error("%s could not be done", name, exc_info=error)
+        if isinstance(action, Send):
+            self._todo.extend(self.admission.abandon(action.invocation, _BROKEN, self._loop.time()))
+        elif isinstance(action, Become) and self.admission.asked(action.link):
+            self._todo.extend(self.admission.give_back(action.link, self._loop.time()))
 
     def _do(self, action: Action) -> None:
         if isinstance(action, Send):

@@ -214,8 +214,10 @@ class LinkSession(WSListener):
         if invocation.ahead:
             flags |= wire.AHEAD
         if len(payload) <= wire.CHUNK_BYTES:
+            # Encoded before it counts as sent: what cannot be encoded has not started.
+            frame = wire.encode_message(wire.INVOKE, flags | wire.LAST, invocation.number, invocation.meta, payload)
             invocation.sent = True
-            self._send(wire.encode_message(wire.INVOKE, flags | wire.LAST, invocation.number, invocation.meta, payload))
+            self._send(frame)
             return
         head = wire.encode_message(wire.INVOKE, flags, invocation.number, invocation.meta, b"")
         self._send_large(head, memoryview(payload)[: wire.CHUNK_BYTES])

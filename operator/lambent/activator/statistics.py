@@ -10,11 +10,14 @@ import json
 import logging
 import socket
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 
 from lambent.activator.admission.core import Observed
+from lambent.tasks.keyed import KeyedTasks
+from lambent.tasks.supervisor import Failed
 
 PATH = "/statistics"
 RESOLVE_SECONDS = 5.0
@@ -47,7 +50,14 @@ class StatisticsPusher:
     """`read` gives the figures since it was last called."""
 
     def __init__(
-        self, address: str, activator: str, interval_seconds: float, read: Callable[[float], list[Observed]], token_file: Path | None
+        self,
+        address: str,
+        activator: str,
+        interval_seconds: float,
+        read: Callable[[float], list[Observed]],
+        token_file: Path | None,
+        *,
+        failed: Failed | None = None,
     ) -> None:
         self._host, _, port = address.rpartition(":")
         self._port = int(port)
@@ -58,7 +68,7 @@ class StatisticsPusher:
         self._token = ""
         self._token_read_at = float("-inf")
         self._receivers: tuple[str, ...] = ()
-        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._busy = KeyedTasks("pushing statistics", failed)
         self._failing: set[str] = set()
 
     async def run(self) -> None:
@@ -84,10 +94,7 @@ class StatisticsPusher:
                 last = pushed_at = now
                 for receiver in self._receivers:
                     # One that does not keep up misses pushes rather than piling them up here.
-                    if receiver not in self._busy:
-                        task = loop.create_task(self._push(session, receiver, body))
-                        self._busy[receiver] = task
-                        task.add_done_callback(lambda _, receiver=receiver: self._busy.pop(receiver, None))  # type: ignore[misc]
+                    self._busy.start(partial(self._push, session, receiver, body), receiver)
 
     async def _resolve(self) -> None:
         try:

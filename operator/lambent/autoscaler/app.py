@@ -34,7 +34,9 @@ from lambent.kube.token_cache import TokenCache
 from lambent.kube.tokens import review_token
 from lambent.kube.watch import Deleted, Listed, watch_objects
 from lambent.settings.autoscaler import AutoscalerSettings
+from lambent.tasks.supervisor import Supervisor
 from lambent.telemetry.autoscaler_metrics import AutoscalerMetrics
+from lambent.telemetry.background_metrics import BackgroundMetrics
 from lambent.telemetry.registry import build_registry
 from lambent.telemetry.status_server import StatusServer
 
@@ -52,31 +54,35 @@ async def run(settings: AutoscalerSettings) -> None:
     pools = PoolFleet(PoolPolicy(settings.pool_size, settings.pool_max_size, settings.pool_idle_seconds))
     autoscaler = Autoscaler(fleet, pools, metrics, _clock, asyncio.get_running_loop().call_later)
     waiting_for = {"functions", "deployments"}
+    failed = BackgroundMetrics(registry).failed
+    background = Supervisor(failed)
 
     async with KubeClient.from_environment(settings.kube_environment, user_agent="lambent-autoscaler") as client:
         lease = LeaseSettings(settings.lease_seconds, settings.renew_deadline_seconds)
         election = LeaderElection(client, settings.namespace, LEASE, settings.pod_name, lease, on_change=metrics.leader.set)
-        applier = Applier(client, lambda: election.is_leader, autoscaler.done, autoscaler.failed, clock=_clock)
+        applier = Applier(client, lambda: election.is_leader, autoscaler.done, autoscaler.failed, clock=_clock, count_failure=failed)
         autoscaler.orders = applier
-        pool_applier = PoolApplier(client, lambda: election.is_leader, pools, metrics, _clock)
+        pool_applier = PoolApplier(client, lambda: election.is_leader, pools, metrics, _clock, failed)
         tokens = TokenCache(partial(review_token, client, audience=TOKEN_AUDIENCE))
         allowed = (settings.namespace, settings.activator_service_account)
         receiver = StatisticsReceiver(settings.statistics_port, tokens.identify, allowed, autoscaler.receive)
         ready = {"watches": lambda: f"not listed yet: {', '.join(sorted(waiting_for))}" if waiting_for else None}
         try:
-            async with StatusServer(settings.status_port, registry, ready=ready), receiver, asyncio.TaskGroup() as tasks:
-                tasks.create_task(election.run())
+            async with StatusServer(settings.status_port, registry, ready=ready), receiver:
+                background.start("election", election.run)
                 pooled_bytes = settings.pool_max_memory_mib * MIB if settings.pool_size > 0 else 0
-                tasks.create_task(_watch_functions(client, fleet, pools, pooled_bytes, waiting_for))
-                tasks.create_task(_watch_deployments(client, fleet, waiting_for))
-                tasks.create_task(_tick(autoscaler, settings.tick_seconds, waiting_for))
-                tasks.create_task(_tell_last_invoked(client, election, fleet))
+                background.start("watch of Functions", partial(_watch_functions, client, fleet, pools, pooled_bytes, waiting_for))
+                background.start("watch of Deployments", partial(_watch_deployments, client, fleet, waiting_for))
+                background.start("clock", partial(_tick, autoscaler, settings.tick_seconds, waiting_for))
+                background.start("last invocations", partial(_tell_last_invoked, client, election, fleet))
                 if settings.pool_size > 0:
                     keeper = PoolKeeper(client, pools, pool_applier, metrics, _clock, lambda: "functions" not in waiting_for)
-                    tasks.create_task(keeper.watch_pools())
-                    tasks.create_task(keeper.watch_pods())
-                    tasks.create_task(keeper.tend(settings.tick_seconds))
+                    background.start("watch of pools", keeper.watch_pools)
+                    background.start("watch of generic pods", keeper.watch_pods)
+                    background.start("pools", partial(keeper.tend, settings.tick_seconds))
+                await background.wait()
         finally:
+            await background.close()
             await asyncio.gather(applier.close(), pool_applier.close())
 
 

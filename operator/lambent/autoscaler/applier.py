@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from lambent.autoscaler.fleet import ScaleOrder
@@ -15,6 +16,7 @@ from lambent.kube.backoff import Backoff
 from lambent.kube.client import KubeClient
 from lambent.kube.errors import KubeError, KubeUnavailableError, NotFoundError
 from lambent.kube.scale import Scale, raise_scale, set_scale
+from lambent.tasks.keyed import KeyedTasks
 
 logger: Final = logging.getLogger(__name__)
 FIELD_MANAGER: Final = "lambent-autoscaler"
@@ -29,13 +31,23 @@ Failed = Callable[[ScaleOrder, KubeError], None]
 class Applier:
     """`submit` returns at once; `done` or `failed` is called later. What cannot be submitted now is decided anew at the next tick."""
 
-    def __init__(self, client: KubeClient, may_act: Callable[[], bool], done: Done, failed: Failed, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        may_act: Callable[[], bool],
+        done: Done,
+        failed: Failed,
+        *,
+        clock: Callable[[], float],
+        count_failure: Callable[[str], None] | None = None,
+    ) -> None:
+        """`count_failure` counts writes that end with an exception nobody expects."""
         self._client = client
         self._may_act = may_act
         self._done = done
         self._failed = failed
         self._clock = clock
-        self._writing: dict[FunctionKey, asyncio.Task[None]] = {}
+        self._writing = KeyedTasks("writing a scale", count_failure)
         self._failures: dict[FunctionKey, tuple[int, float]] = {}
 
     def submit(self, order: ScaleOrder) -> bool:
@@ -43,17 +55,11 @@ class Applier:
         _, not_before = self._failures.get(order.key, (0, float("-inf")))
         if order.key in self._writing or self._clock() < not_before or not self._may_act():
             return False
-        task = asyncio.create_task(self._write(order))
-        self._writing[order.key] = task
-        task.add_done_callback(lambda _: self._writing.pop(order.key, None))
-        return True
+        return self._writing.start(partial(self._write, order), order.key)
 
     async def close(self) -> None:
         """Give up the writes under way and wait for their end."""
-        tasks = list(self._writing.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._writing.close()
 
     async def _write(self, order: ScaleOrder) -> None:
         try:

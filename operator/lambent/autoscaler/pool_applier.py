@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from lambent.api.gates import build_lift
@@ -15,6 +16,7 @@ from lambent.kube.client import JSON_PATCH, KubeClient
 from lambent.kube.errors import KubeError, NotFoundError
 from lambent.kube.paths import object_path
 from lambent.kube.scale import set_scale
+from lambent.tasks.keyed import KeyedTasks
 from lambent.telemetry.autoscaler_metrics import AutoscalerMetrics
 
 logger: Final = logging.getLogger(__name__)
@@ -30,14 +32,20 @@ class PoolApplier:
     """`submit` returns at once. What cannot be written now is decided anew later."""
 
     def __init__(
-        self, client: KubeClient, may_act: Callable[[], bool], fleet: PoolFleet, metrics: AutoscalerMetrics, clock: Callable[[], float]
+        self,
+        client: KubeClient,
+        may_act: Callable[[], bool],
+        fleet: PoolFleet,
+        metrics: AutoscalerMetrics,
+        clock: Callable[[], float],
+        count_failure: Callable[[str], None] | None = None,
     ) -> None:
         self._client = client
         self._may_act = may_act
         self._fleet = fleet
         self._metrics = metrics
         self._clock = clock
-        self._writing: dict[tuple[str, ...], asyncio.Task[None]] = {}
+        self._writing = KeyedTasks("changing a pool", count_failure)
         self._not_before: dict[tuple[str, ...], float] = {}
 
     def submit(self, order: PoolOrder) -> bool:
@@ -47,17 +55,11 @@ class PoolApplier:
             return False
         if isinstance(order, Lift):
             self._fleet.let_go(order, now)
-        task = asyncio.create_task(self._write(order))
-        self._writing[about] = task
-        task.add_done_callback(lambda _: self._writing.pop(about, None))
-        return True
+        return self._writing.start(partial(self._write, order), about)
 
     async def close(self) -> None:
         """Give up the writes under way and wait for their end."""
-        tasks = list(self._writing.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._writing.close()
 
     async def _write(self, order: PoolOrder) -> None:
         about = _about(order)

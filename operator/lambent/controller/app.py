@@ -29,6 +29,8 @@ from lambent.kube.events import EventRecorder
 from lambent.kube.lease import LeaderElection
 from lambent.kube.paths import collection_path
 from lambent.settings.controller import ControllerSettings
+from lambent.tasks.supervisor import Failed, Supervisor
+from lambent.telemetry.background_metrics import BackgroundMetrics
 from lambent.telemetry.controller_metrics import ControllerMetrics
 from lambent.telemetry.registry import build_registry
 from lambent.telemetry.status_server import StatusServer
@@ -52,11 +54,20 @@ async def run(settings: ControllerSettings) -> None:
         StatusServer(settings.status_port, registry),
     ):
         election = LeaderElection(client, settings.namespace, COMPONENT, settings.pod_name, on_change=metrics.leading.set)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(election.run())
+        failed = BackgroundMetrics(registry).failed
+        background = Supervisor(failed)
+
+        async def lead_in_turn() -> None:
             while True:
                 await election.wait_until_leader()
-                await _lead_while(election, functools.partial(_lead, settings, client, metrics, election))
+                await _lead_while(election, functools.partial(_lead, settings, client, metrics, election, failed))
+
+        background.start("election", election.run)
+        background.start("leading", lead_in_turn, restart=False)
+        try:
+            await background.wait()
+        finally:
+            await background.close()
 
 
 async def _lead_while(election: LeaderElection, lead: Callable[[], Awaitable[None]]) -> None:
@@ -74,7 +85,9 @@ async def _lead_while(election: LeaderElection, lead: Callable[[], Awaitable[Non
             await acting
 
 
-async def _lead(settings: ControllerSettings, client: KubeClient, metrics: ControllerMetrics, election: LeaderElection) -> None:
+async def _lead(
+    settings: ControllerSettings, client: KubeClient, metrics: ControllerMetrics, election: LeaderElection, failed: Failed
+) -> None:
     from lambent.controller import watches  # noqa: PLC0415 - kopf is for the one that leads
 
     events = EventRecorder(client, COMPONENT, settings.pod_name)
@@ -103,11 +116,17 @@ async def _lead(settings: ControllerSettings, client: KubeClient, metrics: Contr
     if not settings.kubeconfig and settings.kubernetes_host:
         host = f"[{settings.kubernetes_host}]" if ":" in settings.kubernetes_host else settings.kubernetes_host
         login = functools.partial(watches.log_in_by_service_account, f"https://{host}:{settings.kubernetes_port}")
-    async with asyncio.TaskGroup() as group:
-        group.create_task(workers.run())
-        group.create_task(_watch(client, watch_users))
-        group.create_task(children.run())
-        group.create_task(survey.run(watches_have_begun))
+    background = Supervisor(failed)
+    # A key that is being worked on when its worker fails would never be worked on again; and watches that begin anew may have missed what
+    # only a whole look finds. So the process begins anew, which costs seconds in which nothing is lost.
+    background.start("workers", workers.run, restart=False)
+    background.start("watch of users' objects", functools.partial(_watch, client, watch_users), restart=False)
+    background.start("watch of children", children.run, restart=False)
+    background.start("survey", functools.partial(survey.run, watches_have_begun))
+    try:
+        await background.wait()
+    finally:
+        await background.close()
 
 
 async def _watch(client: KubeClient, run_watches: Callable[[], Awaitable[None]]) -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -87,14 +88,15 @@ async def serve(folder: Path, host: str, port: int, runtime_images: Path, enviro
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        watching = asyncio.get_running_loop().create_task(_watch(folder, host, workshop, activator, console))
+        activator.background.start("watch of the folder", partial(_watch, folder, host, workshop, activator, console))
+        failing = asyncio.get_running_loop().create_task(activator.background.wait())
         stopping = asyncio.get_running_loop().create_task(stop.wait())
         try:
-            await asyncio.wait((watching, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if watching.done():
-                watching.result()
+            await asyncio.wait((failing, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if failing.done():
+                failing.result()
         finally:
-            watching.cancel()
+            failing.cancel()
             stopping.cancel()
             console.say("ending")
             await activator.close(GRACE_SECONDS)

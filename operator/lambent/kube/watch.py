@@ -72,14 +72,19 @@ class WatchSettings:
     """Between tries while the server does not answer: whoever watches answers callers by what it saw last, so it may not lag for long."""
 
 
-def decode_line(line: bytes, keep: Callable[[Json], Kept], request: str) -> tuple[str, Change[Kept] | None]:
-    """One line of a watch, pure: (resourceVersion, change); None for a bookmark. Raises the KubeError an ERROR event holds."""
+def decode_line(line: bytes, keep: Callable[[Json], Kept | None], request: str) -> tuple[str, Change[Kept] | None]:
+    """One line of a watch, pure: (resourceVersion, change); None for a bookmark, or an object that `keep` makes nothing of.
+
+    Raises the KubeError an ERROR event holds.
+    """
     parsed = json.loads(line)
     kind, item = parsed.get("type"), parsed.get("object") or {}
     if kind == "ERROR":
         raise error_of_event(item, request)
     change = _CHANGES.get(kind)
-    return str(item.get("metadata", {}).get("resourceVersion") or ""), None if change is None else change(keep(item))
+    version = str(item.get("metadata", {}).get("resourceVersion") or "")
+    kept = None if change is None else keep(item)
+    return version, None if change is None or kept is None else change(kept)
 
 
 async def watch_objects(
@@ -93,8 +98,9 @@ async def watch_objects(
 ) -> AsyncGenerator[WatchEvent[Kept], None]:
     """Events of a collection (`lambent.kube.paths.collection_path`), without end; it outlives API-server restarts.
 
-    `keep` makes of each object the little that the receiver needs, at once, so that memory stays small; it must not raise. Without it,
-    items are the whole objects. The only way to end it is to stop listening (cancel the task, or `aclose`).
+    `keep` makes of each object the little that the receiver needs, at once, so that memory stays small. Without it, items are the whole
+    objects. An object that it raises for is logged and left out: one that nobody foresaw must not make the receiver deaf to all others.
+    The only way to end it is to stop listening (cancel the task, or `aclose`).
     """
     watch = _Watch(
         client, path, label_selector, field_selector, keep or cast("Callable[[Json], Kept]", _whole), settings or WatchSettings()
@@ -139,9 +145,19 @@ class _Watch(Generic[Kept]):
         self.path = path
         self.labels = labels
         self.fields = fields
-        self.keep = keep
+        self._keep = keep
         self.settings = settings
         self.resource_version = ""
+
+    def keep(self, item: Json) -> Kept | None:
+        """What the receiver needs of an object; None where that cannot be made out."""
+        try:
+            return self._keep(item)
+        except Exception:
+            metadata = item.get("metadata") or {}
+            fields = {"path": self.path, "namespace": metadata.get("namespace"), "object": metadata.get("name")}
+            logger.exception("an object of a watch cannot be read, and is left out", extra=fields)
+            return None
 
     async def list_all(self) -> Listed[Kept]:
         if self.settings.changes_only:
@@ -158,7 +174,7 @@ class _Watch(Generic[Kept]):
                 limit=self.settings.page_size,
                 continue_token=token,
             )
-            items.extend(self.keep(item) for item in page.get("items") or ())
+            items.extend(kept for item in page.get("items") or () if (kept := self.keep(item)) is not None)
             metadata: dict[str, Any] = page.get("metadata") or {}
             version = str(metadata.get("resourceVersion") or version)
             token = str(metadata.get("continue") or "")

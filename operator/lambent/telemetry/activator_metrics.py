@@ -82,6 +82,9 @@ class ActivatorMetrics(Collector):
             "lambent_pods_in_vain", "Pods of functions that were deleted before anybody let them start.", registry=registry
         )
         self.refused = Counter("lambent_requests_refused", "Requests that reached no function, by reason.", ("reason",), registry=registry)
+        self.actions_failed = Counter(
+            "lambent_actions_failed", "Defects met while one invocation was sent or answered, by action.", ("action",), registry=registry
+        )
         self._functions: dict[tuple[str, str], _OfFunction] = {}
         registry.register(self)
 
@@ -146,6 +149,10 @@ class ActivatorMetrics(Collector):
     def made_in_vain(self) -> None:
         """A pod of a function is gone that was never let start."""
         self.pods_in_vain.inc()
+
+    def action_failed(self, action: str) -> None:
+        """Something could not be done for one invocation, or one pod."""
+        self.actions_failed.labels(action).inc()
 
     def bounced(self) -> None:
         """An invocation came back unstarted."""

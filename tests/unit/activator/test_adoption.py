@@ -100,7 +100,7 @@ class World(FakeKube):
             for _ in range(times):
                 adopter.adopt(Identity("p1", "u1"), KEY, "r1", pods, lambda: self.moved.append("p1"), pause=pause)
             for _ in range(5000):
-                if until in self.outcomes and all(task.done() for task in adopter._tasks):
+                if until in self.outcomes and not len(adopter._tasks):
                     break
                 await asyncio.sleep(0)
             await adopter.close()
@@ -279,7 +279,7 @@ def calm(world: World, limit: str | None) -> None:
     async def scenario() -> None:
         adopter = KubeAdopter(world, lambda _key: world.spec, 100, 1000, world, world.heard)  # type: ignore[arg-type]
         adopter.calm(Identity("p1", "u1"), KEY)
-        await asyncio.gather(*adopter._tasks)
+        await adopter._tasks.finish()
 
     asyncio.run(scenario())
 

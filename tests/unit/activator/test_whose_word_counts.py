@@ -219,7 +219,7 @@ def test_what_has_to_be_fetched_and_is_not_there_gives_the_pod_back_too(world: W
         world.desk.opened(1, await world.desk.admit(GENERIC, Identity("p", "u"), world.verify))
         world.frame = None
         world.desk.send(world, Become(1, KEY, "r1"))
-        await asyncio.gather(*world.desk._fetching)
+        await world.desk._fetching.finish()
 
     asyncio.run(scenario())
     assert (world.given_back, world.sent) == ([1], [])

@@ -92,6 +92,14 @@ class Admission:
             self._note(queue)
         return out
 
+    def abandon(self, invocation: Invocation, failure: Failure, now: float) -> list[Action]:
+        """It could not be sent, or not be sent whole, for a reason that is nobody's but ours: its slot is free, its caller is told why."""
+        if invocation.state not in (State.WAITING, State.SENT):
+            return []
+        out = self.cancel(invocation, now)
+        out.append(Fail(invocation, failure))
+        return out
+
     # Links
 
     def open_link(

@@ -25,6 +25,8 @@ from lambent.kube.client import MERGE, STRATEGIC, Json, KubeClient
 from lambent.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeError, NotFoundError
 from lambent.kube.paths import collection_path, object_path
 from lambent.kube.scale import raise_scale
+from lambent.tasks.keyed import KeyedTasks
+from lambent.tasks.supervisor import Failed
 
 FIELD_MANAGER: Final = "lambent-activator"
 TRIES: Final = 30
@@ -81,6 +83,8 @@ class KubeAdopter:
         metrics: AdoptionMetrics,
         handovers: Handovers,
         backoff: Backoff | None = None,
+        *,
+        failed: Failed | None = None,
     ) -> None:
         self._client = client
         self._spec_of = spec_of
@@ -90,7 +94,7 @@ class KubeAdopter:
         self._handovers = handovers
         self._backoff = backoff or Backoff(first_seconds=0.05, longest_seconds=5.0)
         self._flights: dict[FunctionKey, _Flight] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = KeyedTasks("handing a pod over", failed)
 
     def adopt(self, pod: Identity, function: FunctionKey, revision: str, pods: int, moved: Callable[[], None], *, pause: bool) -> None:
         """Returns at once. `pause`: another activator is likely to do it."""
@@ -143,14 +147,10 @@ class KubeAdopter:
 
     async def close(self) -> None:
         """Give up what is under way; the other activators see to it."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(lambda: work)
 
     def _add(self, function: FunctionKey, move: _Move, pods: int) -> None:
         flight = self._flights.get(function)

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 from lambent.activator.admission.model import FunctionKey
@@ -20,6 +21,8 @@ from lambent.kube.client import JSON_PATCH, KubeClient
 from lambent.kube.errors import ConflictError, InvalidError, KubeError, NotFoundError
 from lambent.kube.paths import collection_path, object_path
 from lambent.kube.watch import Deleted, Listed, watch_objects
+from lambent.tasks.keyed import KeyedTasks
+from lambent.tasks.supervisor import Failed
 
 FIELD_MANAGER: Final = "lambent-activator"
 SELECTOR: Final = f"{LABEL_ROLE}={ROLE_FUNCTION}"
@@ -53,6 +56,8 @@ class Gatekeeper:
         becoming: Callable[[FunctionKey], int],
         metrics: GateMetrics,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        failed: Failed | None = None,
     ) -> None:
         """`leads` and `becoming`: see `Gates`."""
         self._client = client
@@ -62,7 +67,7 @@ class Gatekeeper:
         self._gates = Gates(leads, becoming)
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._lifting: dict[str, asyncio.Task[None]] = {}
+        self._lifting = KeyedTasks("letting a pod start", failed)
         self._lifted_at: dict[FunctionKey, float] = {}
 
     # Handovers
@@ -112,16 +117,10 @@ class Gatekeeper:
 
     async def close(self) -> None:
         """Give up what is under way; the other activators see to it."""
-        tasks = list(self._lifting.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._lifting.close()
 
     def _begin(self, lift: Lift) -> None:
-        uid = lift.pod.uid
-        if uid not in self._lifting:
-            task = self._lifting[uid] = asyncio.get_running_loop().create_task(self._lift(lift))
-            task.add_done_callback(lambda _: self._lifting.pop(uid, None))
+        self._lifting.start(partial(self._lift, lift), lift.pod.uid)
 
     async def _lift(self, lift: Lift) -> None:
         pod = lift.pod

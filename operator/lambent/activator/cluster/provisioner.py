@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from lambent.activator.admission.model import FunctionKey
@@ -16,6 +17,8 @@ from lambent.kube.backoff import Backoff
 from lambent.kube.client import KubeClient
 from lambent.kube.errors import KubeError
 from lambent.kube.scale import raise_scale
+from lambent.tasks.keyed import KeyedTasks
+from lambent.tasks.supervisor import Failed
 
 FIELD_MANAGER = "lambent-activator"
 TRIES = 20
@@ -35,20 +38,26 @@ class _Flight:
     """What one function's task aims at."""
 
     wanted: int
-    task: asyncio.Task[None] | None = None
 
 
 class KubeProvisioner:
     """`maximum` gives a function's maxScale; `gates` hold back the pods that are asked for until they are let go."""
 
     def __init__(
-        self, client: KubeClient, maximum: Callable[[FunctionKey], int], gates: StartGates, backoff: Backoff | None = None
+        self,
+        client: KubeClient,
+        maximum: Callable[[FunctionKey], int],
+        gates: StartGates,
+        backoff: Backoff | None = None,
+        *,
+        failed: Failed | None = None,
     ) -> None:
         self._client = client
         self._maximum = maximum
         self._gates = gates
         self._backoff = backoff or Backoff(first_seconds=0.05, longest_seconds=2.0)
         self._flights: dict[FunctionKey, _Flight] = {}
+        self._tasks = KeyedTasks("raising a scale", failed)
         self._raised: dict[FunctionKey, float] = {}
 
     def raise_to(self, function: FunctionKey, replicas: int) -> None:
@@ -58,7 +67,7 @@ class KubeProvisioner:
             flight.wanted = max(flight.wanted, replicas)
             return
         flight = self._flights[function] = _Flight(replicas)
-        flight.task = asyncio.get_running_loop().create_task(self._fly(function, flight))
+        self._tasks.start(partial(self._fly, function, flight))
 
     def raised_at(self, function: FunctionKey) -> float | None:
         """When its scale was last raised from here, or a pod of it let go, in seconds since the epoch."""
@@ -67,10 +76,7 @@ class KubeProvisioner:
 
     async def close(self) -> None:
         """Give up what is under way."""
-        tasks = [flight.task for flight in self._flights.values() if flight.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
 
     async def _fly(self, function: FunctionKey, flight: _Flight) -> None:
         """Until the highest wish is fulfilled, or it is time to leave it to the next one to ask."""

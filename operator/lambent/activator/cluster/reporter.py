@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from functools import partial
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.api.group import API_VERSION, FUNCTIONS
@@ -14,6 +15,8 @@ from lambent.kube.backoff import Backoff
 from lambent.kube.client import MERGE, KubeClient
 from lambent.kube.errors import KubeError, NotFoundError
 from lambent.kube.paths import object_path
+from lambent.tasks.keyed import KeyedTasks
+from lambent.tasks.supervisor import Failed
 
 FIELD_MANAGER = "lambent-activator"
 TRIES = 10
@@ -34,28 +37,24 @@ class KubeReporter:
         known: Callable[[FunctionKey], Initialization | None],
         revisions: Callable[[FunctionKey], tuple[str, str] | None],
         backoff: Backoff | None = None,
+        *,
+        failed: Failed | None = None,
     ) -> None:
         self._client = client
         self._known = known
         self._revisions = revisions
         self._backoff = backoff or Backoff(first_seconds=0.05, longest_seconds=2.0)
         self._pending: dict[FunctionKey, Initialization] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = KeyedTasks("reporting an initialisation", failed)
 
     def report(self, function: FunctionKey, outcome: Initialization) -> None:
         """Returns at once. The last outcome of a function is written, what came before it and was not written yet is not."""
-        under_way = function in self._pending
         self._pending[function] = outcome
-        if not under_way:
-            task = asyncio.get_running_loop().create_task(self._write(function))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._tasks.start(partial(self._write, function), function)
 
     async def close(self) -> None:
         """Give up what is under way."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
 
     async def _write(self, function: FunctionKey) -> None:
         failures = 0

@@ -9,12 +9,15 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, Protocol
 
 from lambent.activator.admission.model import Become, FunctionKey
 from lambent.activator.hello import Hello, Identity, LinkRefusedError
 from lambent.activator.pool.blueprint import BlueprintError
 from lambent.activator.ports import Adopter, Blueprints
+from lambent.tasks.keyed import KeyedTasks
+from lambent.tasks.supervisor import Failed
 
 REMEMBERED: Final = 20_000
 """Pods whose past is kept in mind; those long gone are forgotten first."""
@@ -36,7 +39,7 @@ class Line(Protocol):
 class Desk:
     """`give_back(number)` takes a link back whose BECOME could not be sent."""
 
-    def __init__(self, blueprints: Blueprints, adopter: Adopter, give_back: Callable[[int], None]) -> None:
+    def __init__(self, blueprints: Blueprints, adopter: Adopter, give_back: Callable[[int], None], *, failed: Failed | None = None) -> None:
         self._blueprints = blueprints
         self._adopter = adopter
         self._give_back = give_back
@@ -47,7 +50,7 @@ class Desk:
         """(function, revision) that a pod was seen to become, or was asked to, by its uid."""
         self._ended: OrderedDict[str, None] = OrderedDict()
         """Pods that were ended because of what they said, by uid."""
-        self._fetching: set[asyncio.Task[None]] = set()
+        self._fetching = KeyedTasks("reading what a pod is to become", failed)
 
     async def admit(self, hello: Hello, identity: Identity, verify: Callable[[Hello], Awaitable[Identity]]) -> Identity:
         """A verified hello of a pod that comes from a pool. Raises `LinkRefusedError` where it is not to be believed all the same.
@@ -99,20 +102,21 @@ class Desk:
         if frame is not None:
             self._send(line, order, frame)
             return
-        task = asyncio.get_running_loop().create_task(self._fetch(line, order))
-        self._fetching.add(task)
-        task.add_done_callback(self._fetching.discard)
+        self._fetching.start(partial(self._fetch, line, order))
 
     async def _fetch(self, line: Line, order: Become) -> None:
+        sent = False
         try:
             frame = await self._blueprints.fetch(order.function, order.revision)
-        except BlueprintError as error:
-            self._tell_unfit(order, error)
-            if order.link in self._pods:
-                self._give_back(order.link)
-        else:
             if order.link in self._pods:
                 self._send(line, order, frame)
+            sent = True
+        except BlueprintError as error:
+            self._tell_unfit(order, error)
+        finally:
+            # Whatever it was: who waits for that pod is to be served by another.
+            if not sent and order.link in self._pods:
+                self._give_back(order.link)
 
     def _send(self, line: Line, order: Become, frame: bytes) -> None:
         # Before it is sent: the pod may come back by another link before this one has brought its answer.

@@ -1,0 +1,1 @@
+"""Tasks that run beside whoever started them: none of them ends unseen."""

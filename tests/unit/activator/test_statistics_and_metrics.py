@@ -95,4 +95,6 @@ def test_request_ids_are_version_4_uuids_and_never_the_same() -> None:
 
 
 def test_trace_ids_carry_the_time() -> None:
-    assert Identities(lambda count: b"\xab" * count).trace_id(1_583_348_638.4) == "Root=1-5e5ffb9e-" + "ab" * 12
+    assert Identities(lambda count: b"\xab" * count).trace_id(1_583_348_638.4) == (
+        "Root=1-5e5ffb9e-" + "ab" * 12 + ";Parent=" + "ab" * 8 + ";Sampled=0"
+    )

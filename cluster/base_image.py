@@ -11,8 +11,8 @@ from cluster.registry import Registry, has_image
 from cluster.settings import Settings
 
 PACKAGES = ("python3", "python-is-python3", "python3-venv", "python3-pip", "ca-certificates")
-# Compiles the hot modules; not in what runs.
-BUILD_PACKAGES = (*PACKAGES, "gcc", "libc6-dev", "python3-dev")
+# Compiles the hot modules and functions' locale; not in what runs.
+BUILD_PACKAGES = (*PACKAGES, "gcc", "libc6-dev", "locales", "python3-dev")
 # What stands in for `python:3.11-slim` must answer to the same names.
 _CHANGES = (
     "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -27,7 +27,7 @@ class Bases(NamedTuple):
 
     runtime: str
     build: str
-    """With a C compiler; a build that starts from one without gets it from Debian's packages."""
+    """With a C compiler and locales' sources; a build that starts from one without gets them from Debian's packages."""
 
 
 def ensure(settings: Settings, engine: Engine, registry: Registry) -> Bases:

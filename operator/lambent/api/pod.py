@@ -15,6 +15,8 @@ RESERVED_ENV_NAMES: Final = frozenset(
 )
 """AWS Lambda Developer Guide, "Defined runtime environment variables", the reserved ones. Lambda reserves the credentials too
 (AWS_ACCESS_KEY_ID…), since it fills them from the execution role; there is none here, so a Function may bring its own."""
+EXEC_WRAPPER: Final = "AWS_LAMBDA_EXEC_WRAPPER"
+"""A script that starts the runtime: Lambda leaves it to the user (developer guide, "Modifying the runtime environment")."""
 VALUE_SOURCES: Final = ("secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef")
 VOLUME_SOURCES: Final = ("configMap", "secret", "persistentVolumeClaim", "emptyDir")
 RESERVED_MOUNT_PATHS: Final = ("/", "/var/task", "/var/runtime", "/tmp", "/dev", "/proc", "/sys", "/etc", "/var/run/secrets/lambent")  # noqa: S108
@@ -70,7 +72,7 @@ class Toleration:
 
 def is_reserved_env(name: str) -> bool:
     """Whether Lambda or Lambent sets that variable, so that a Function may not."""
-    return name in RESERVED_ENV_NAMES or name.startswith(RESERVED_ENV_PREFIXES)
+    return name in RESERVED_ENV_NAMES or (name.startswith(RESERVED_ENV_PREFIXES) and name != EXEC_WRAPPER)
 
 
 def parse_env(spec: Fields) -> tuple[EnvVar, ...]:

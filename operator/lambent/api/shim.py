@@ -31,6 +31,8 @@ def function_fields(function: Function, revision: str, region: str) -> dict[str,
         "region": region,
         "arn": function_arn(function.name, function.namespace, region),
         "logging": _logging(spec),
+        "variables": [variable.name for variable in spec.env],
+        "serviceAccount": spec.service_account_name is not None,
     }
 
 

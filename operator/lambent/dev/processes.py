@@ -154,6 +154,7 @@ def build_configuration(revision: Revision, root: Path, surroundings: Surroundin
         "region": DEFAULT_REGION,
         "arn": function_arn(function.name, function.namespace),
         "logging": logging_settings,
+        "variables": list(revision.environment),
         "statusPort": 0,
         "runtimeDir": str(surroundings.interpreter.runtime),
         "layersDir": str(surroundings.folder / "layers"),

@@ -37,7 +37,8 @@ _QUICK_IMPORT_MS = 20
 def main(runtime_dir: str) -> None:
     """Be the prepared interpreter; children leave through here as what they were forked to be.
 
-    `sys.argv[1]` is the layers' root; in a pool pod `--ahead` follows, and the modules to import ahead besides the usual ones.
+    `sys.argv[1]` is the layers' root where it is not /opt; in a pool pod `--ahead` follows, and the modules to import ahead besides
+    the usual ones.
     """
     layers_dir = sys.argv[1] if len(sys.argv) > 1 else "/opt"
     ahead = sys.argv[3:] if sys.argv[2:3] == ["--ahead"] else None

@@ -14,7 +14,7 @@ from lambent_shim.expansion import expand_entries
 _SERVICES: Final = "KUBERNETES_"
 """The services' variables that every container is given, also without service links (Kubernetes, "Accessing the Service")."""
 
-_READ_AT_START: Final = ("PATH", "HOME", "LANG", "LANGUAGE")
+_READ_AT_START: Final = ("PATH", "HOME", "LANG", "LANGUAGE", "AWS_LAMBDA_EXEC_WRAPPER")
 _READ_AT_START_PREFIXES: Final = (
     *("LC_", "LD_", "MALLOC_", "GLIBC_", "PYTHON"),
     # Libraries of what is imported ahead read theirs when they are loaded.
@@ -72,7 +72,7 @@ def read_order(head: Mapping[str, Any], files: Iterable[str], pod: Configuration
         _check_path(path)
     services = {name: value for name, value in container.items() if name.startswith(_SERVICES)}
     variables = expand_entries(_read_entries(head.get("env", [])), services)
-    return Order(configuration._replace(pool=True, preload=pod.preload), variables)
+    return Order(configuration._replace(pool=True, preload=pod.preload, variables=tuple(variables)), variables)
 
 
 def _keep(pod: Configuration) -> dict[str, Any]:

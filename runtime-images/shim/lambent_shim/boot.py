@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # signal itself, with its enums, costs 2 ms
+import json
 import os
 import sys
 import time
@@ -11,10 +12,11 @@ from typing import NamedTuple
 
 from lambent_shim.configuration import Configuration, ConfigurationError, parse_configuration
 from lambent_shim.environment import build_environment, name_log_stream
-from lambent_shim.spawn import Ends, order_fork, spawn_prepared
+from lambent_shim.spawn import WRAPPER, Ends, order_fork, spawn_prepared
 
 VARIABLE = "LAMBENT_SHIM"
 _IN_IMAGE = "/var/runtime"
+_IMAGE_VARIABLES = "image-variables.json"
 _BAD_CONFIGURATION = 78
 """sysexits.h's EX_CONFIG."""
 
@@ -31,6 +33,8 @@ class Started(NamedTuple):
     candidate: Ends
     container: Mapping[str, str]
     """The container's own variables, for the function that a pool pod becomes."""
+    image: Mapping[str, str]
+    """The variables of the runtime's image, which no function sees."""
     used: bool
     """A pool pod whose container has been a function before it was restarted."""
 
@@ -53,14 +57,17 @@ def boot(environ: Mapping[str, str], started_at: float) -> Started:
     )
     if os.getpid() != 1:
         _live_outside_a_container(configuration.parent_pid)
-    environment = build_environment(configuration, environ, log_stream=new_log_stream(configuration.version, started_at))
+    image = _read_image_variables()
+    environment = build_environment(configuration, environ, log_stream=new_log_stream(configuration.version, started_at), image=image)
     # Before anything of this shim's own could leave a file there.
     used = configuration.pool and any(map(_holds_files, (configuration.task_root, configuration.scratch_dir)))
     ahead = configuration.preload if configuration.pool else None
     try:
         pid, prepared = spawn_prepared(configuration.python, configuration.runtime_dir, configuration.layers_dir, environment, ahead=ahead)
     except OSError as error:
-        sys.stderr.write(f"{VARIABLE}: python is {configuration.python!r}, which does not start: {error}\n")
+        wrapper = environment.get(WRAPPER)
+        program = f"{WRAPPER} is {wrapper!r}" if wrapper else f"{VARIABLE}: python is {configuration.python!r}"
+        sys.stderr.write(f"{program}, which does not start: {error}\n")
         sys.exit(_BAD_CONFIGURATION)
     candidate = order_fork(prepared.channel, 1, prepare=True, held=configuration.pool)
     if configuration.pool:
@@ -69,12 +76,22 @@ def boot(environ: Mapping[str, str], started_at: float) -> Started:
 
         close_to_others()
     container = {} if not configuration.pool else {name: value for name, value in environ.items() if name != VARIABLE}
-    return Started(configuration, environment, started_at, pid, prepared, candidate, container, used)
+    return Started(configuration, environment, started_at, pid, prepared, candidate, container, image, used)
 
 
 def new_log_stream(version: str, now: float) -> str:
     """The name of an environment's log stream that begins now (seconds since the epoch)."""
     return name_log_stream(time.strftime("%Y/%m/%d", time.gmtime(now)), version, os.urandom(16).hex())
+
+
+def _read_image_variables() -> dict[str, str]:
+    """What the image's build has noted down of its own variables (runtime-images/python/Dockerfile); nothing outside of one."""
+    try:
+        with open(f"{sys.prefix}/{_IMAGE_VARIABLES}", "rb") as file:  # noqa: PTH123 - pathlib costs 3 ms of a cold start
+            noted: dict[str, str] = json.loads(file.read())
+    except FileNotFoundError:
+        return {}
+    return noted
 
 
 def _holds_files(folder: str) -> bool:

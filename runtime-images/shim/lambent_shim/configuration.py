@@ -68,6 +68,10 @@ class Configuration(NamedTuple):
     """A generic pod that waits for its function, or was one."""
     preload: tuple[str, ...]
     """Modules that a generic pod imports ahead, besides the usual ones."""
+    variables: tuple[str, ...]
+    """Names of the environment variables that the function's author set."""
+    service_account: bool
+    """Whether the author asked for an API token, and so for Kubernetes' own variables."""
     scratch_dir: str
     """The folder besides the task root that only a function writes to: what it holds tells a pod that has been one."""
 
@@ -121,6 +125,8 @@ def read_configuration(fields: Mapping[str, Any], *, runtime_dir: str, pod: str)
         parent_pid=int(_number(fields, "parentPid", 0, 0, _MOST_PID)),
         pool=pool,
         preload=_modules(fields),
+        variables=_names(fields),
+        service_account=_flag(fields, "serviceAccount"),
         scratch_dir=_text(fields, "scratchDir", "/tmp"),  # noqa: S108 - the one folder a function may write to
     )
 
@@ -144,6 +150,13 @@ def _modules(fields: Mapping[str, Any]) -> tuple[str, ...]:
         isinstance(name, str) and all(part.isidentifier() for part in name.split(".")) for name in value
     ):
         raise ConfigurationError(f"preload is {value!r}, allowed: a list of modules' names")
+    return tuple(value)
+
+
+def _names(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    value = fields.get("variables") or []
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ConfigurationError(f"variables is {value!r}, allowed: a list of environment variables' names")
     return tuple(value)
 
 

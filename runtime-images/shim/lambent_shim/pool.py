@@ -127,7 +127,7 @@ class Pool:
     def _settle(self, order: Order, files: Mapping[str, bytes], arrived_ms: float) -> str:
         configuration, container = order.configuration, {**self._started.container, **order.variables}
         stream = new_log_stream(configuration.version, time())
-        environment = build_environment(configuration, container, log_stream=stream)
+        environment = build_environment(configuration, container, log_stream=stream, image=self._started.image)
         alone = frames.ALONE if configuration.concurrency == 1 else 0
         configure = frames.encode(frames.CONFIGURE, payload=json.dumps(environment).encode(), flags=alone)
         fresh = explain_fresh_start(self._started.environment, environment, self._replaceable, files)

@@ -12,7 +12,10 @@ from typing import Final, NamedTuple
 
 from lambent_shim import frames
 
+WRAPPER: Final = "AWS_LAMBDA_EXEC_WRAPPER"
 _CHANNEL_DESCRIPTOR: Final = 3
+_USUAL_LAYERS: Final = "/opt"
+"""The bootstrap's own default."""
 
 
 class Ends(NamedTuple):
@@ -25,17 +28,26 @@ class Ends(NamedTuple):
 def spawn_prepared(
     python: str, runtime_dir: str, layers_dir: str, environment: Mapping[str, str], *, ahead: Sequence[str] | None = None
 ) -> tuple[int, Ends]:
-    """Start the prepared interpreter; returns its pid and the shim's ends. Raises OSError when the interpreter does not start.
+    """Start the prepared interpreter; returns its pid and the shim's ends. Raises OSError when it does not start.
 
-    A generic pod's imports what handlers usually do, and the modules `ahead`, before it forks.
+    A generic pod's imports what handlers usually do, and the modules `ahead`, before it forks. A wrapper that the user names is given
+    the command line to run, the script last, as on Lambda (developer guide, "Modifying the runtime environment").
     """
+    command = [python, f"{runtime_dir}/lambent_runtime"]
+    if layers_dir != _USUAL_LAYERS or ahead is not None:
+        command.append(layers_dir)
+    if ahead is not None:
+        command += ["--ahead", *ahead]
+    wrapper = environment.get(WRAPPER)
+    if wrapper:
+        command.insert(0, wrapper)
     near, far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     channel, far_channel = near.detach(), far.detach()
     output, far_output = os.pipe()
     try:
         pid = os.posix_spawnp(
-            python,
-            [python, f"{runtime_dir}/lambent_runtime", layers_dir, *(() if ahead is None else ("--ahead", *ahead))],
+            command[0],
+            command,
             environment,
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, far_channel, _CHANNEL_DESCRIPTOR),

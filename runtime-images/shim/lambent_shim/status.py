@@ -14,6 +14,8 @@ from typing import Final, cast
 _LONGEST_REQUEST: Final = 16_384
 _REASONS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 _JSON: Final = "application/json"
+_LAMBDA_APIS: Final = ("/2018-06-01/", "/2020-01-01/", "/2020-08-15/", "/2022-07-01/")
+"""Paths of Lambda's Runtime, Extensions, Logs and Telemetry APIs, which AWS_LAMBDA_RUNTIME_API sends tools to."""
 
 
 class StatusProtocol(asyncio.Protocol):
@@ -51,7 +53,9 @@ class StatusProtocol(asyncio.Protocol):
             self._answer(400, b'{"error":"no HTTP request"}', _JSON)
             return
         method, path = words[0], words[1].partition("?")[0]
-        if method not in {"GET", "HEAD"}:
+        if path.startswith(_LAMBDA_APIS):
+            self._answer(404, b'{"errorMessage":"the Lambda Runtime API is not served to Python functions","errorType":"NotFound"}', _JSON)
+        elif method not in {"GET", "HEAD"}:
             self._answer(405, b'{"error":"GET and HEAD are answered"}', _JSON)
         elif path == "/healthz":
             self._answer(200, b'{"status":"ok"}', _JSON)

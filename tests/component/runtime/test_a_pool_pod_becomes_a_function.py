@@ -84,6 +84,7 @@ def test_a_worker_sees_what_it_would_in_a_pod_of_its_own(tmp_path: Path) -> None
     assert environment["RAW"] == "$(STAGE)"
     assert environment["API"] == "10.0.0.1$(X)"
     assert environment["OF_THE_IMAGE"] == "1"
+    assert "KUBERNETES_SERVICE_HOST" not in environment
     assert not [name for name in environment if name.startswith("LAMBENT")]
     assert environment["_HANDLER"] == "pkg/app.handler"
     assert environment["AWS_LAMBDA_INITIALIZATION_TYPE"] == "on-demand"

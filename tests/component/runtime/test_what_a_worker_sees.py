@@ -47,6 +47,48 @@ def test_no_variable_descriptor_or_module_of_the_shim(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_who_asks_the_runtime_api_is_told_at_once_that_nobody_serves_it(tmp_path: Path) -> None:
+    code = """
+import http.client, os
+def handler(event, context):
+    connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"], timeout=10)
+    connection.request(event["method"], event["path"], b"{}")
+    return connection.getresponse().status
+"""
+
+    async def run() -> None:
+        port = await find_free_port()
+        async with linked_shim(tmp_path, code, statusPort=port) as (link, _shim):
+            assert (await link.call({"method": "GET", "path": "/2018-06-01/runtime/invocation/next"})).json == 404
+            assert (await link.call({"method": "POST", "path": "/2020-01-01/extension/register"})).json == 404
+
+    asyncio.run(run())
+
+
+WRAPPER = """#!/bin/sh
+# As the developer guide's: options go before the script, which comes last.
+for last; do :; done
+echo "wrapped ${last##*/}"
+export _HANDLER=wrapped.handler ORIG_HANDLER="$_HANDLER"
+exec "$@"
+"""
+
+
+def test_a_wrapper_starts_the_runtime_as_on_lambda(tmp_path: Path) -> None:
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(WRAPPER)
+    wrapper.chmod(0o755)
+    (tmp_path / "wrapped.py").write_text("import os\ndef handler(event, context):\n    return [os.environ['ORIG_HANDLER'], __name__]\n")
+    variables = {"AWS_LAMBDA_EXEC_WRAPPER": str(wrapper)}
+
+    async def run() -> None:
+        async with linked_shim(tmp_path, CODE, environment=variables, layersDir="/opt") as (link, shim):
+            assert (await link.call({})).json == ["app.handler", "wrapped"]
+            await shim.logged(lambda line: line == "-\twrapped lambent_runtime")
+
+    asyncio.run(run())
+
+
 def test_in_json_every_line_of_the_pods_log_is_an_object(tmp_path: Path) -> None:
     async def run() -> list[str]:
         async with linked_shim(tmp_path, CODE, logging={"format": "JSON"}) as (link, shim):

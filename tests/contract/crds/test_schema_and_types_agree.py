@@ -201,9 +201,9 @@ def rules(plural: str, path: str) -> str:
 
 def test_lists_inside_rules_are_those_of_the_types() -> None:
     reserved = rules("functions", "spec.env[].name")
-    for name in (*pod.RESERVED_ENV_NAMES, *pod.RESERVED_ENV_PREFIXES):
+    for name in (*pod.RESERVED_ENV_NAMES, *pod.RESERVED_ENV_PREFIXES, pod.EXEC_WRAPPER):
         assert f"'{name}'" in reserved
-    assert reserved.count("'") // 2 == 1 + len(pod.RESERVED_ENV_NAMES) + len(pod.RESERVED_ENV_PREFIXES), "and no other"
+    assert reserved.count("'") // 2 == 2 + len(pod.RESERVED_ENV_NAMES) + len(pod.RESERVED_ENV_PREFIXES), "and no other"
     for path in pod.RESERVED_MOUNT_PATHS[1:]:
         assert f"'{path}/'" in rules("functions", "spec.volumes[].mountPath")
     for source in code.SOURCES:

@@ -62,17 +62,19 @@ class Crew:
         *,
         slots: int,
         init_limit_seconds: float,
+        timed_out: failures.Failure,
         respawn: Callable[[], tuple[int, Ends]],
     ) -> None:
         self.coroutine = False
         self.idle: deque[Process] = deque()
         self.busy: set[Process] = set()
         """For a coroutine handler: its one worker, once ready."""
-        self.lineage = Lineage(loop, self, init_limit_seconds=init_limit_seconds, respawn=respawn)
+        self.lineage = Lineage(loop, self, init_limit_seconds=init_limit_seconds, timed_out=timed_out, respawn=respawn)
         self._loop = loop
         self._events = events
         self._slots = slots
         self._init_limit_seconds = init_limit_seconds
+        self._timed_out = timed_out
         self._starting: set[Process] = set()
         self._processes: set[Process] = set()
         self._unclaimed: dict[int, int] = {}
@@ -110,6 +112,7 @@ class Crew:
 
     def _stop_starting(self, process: Process) -> None:
         if process in self._starting:
+            process.init_error = failures.init_failure(self._timed_out)
             self.end(process, "it took too long to initialise")
 
     def take(self) -> Process | None:
@@ -182,6 +185,9 @@ class Crew:
             self._loop.call_soon(self._bury, process, status)
 
     def _on_ready(self, process: Process, frame: frames.Frame) -> None:
+        if process.doomed:
+            return  # it was ready too late
+        process.drain_output(end=True)  # what its import has printed belongs to that
         told = json.loads(frame.meta)
         template = bool(told["template"])
         first = self.lineage.succeeded(process, template=template, apart=bool(told["apart"]))

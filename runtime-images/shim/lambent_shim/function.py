@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from lambent_shim import failures
 from lambent_shim.configuration import Configuration
 from lambent_shim.crew import Crew
 from lambent_shim.links import Links
@@ -54,6 +55,7 @@ class Function:
             supervisor,
             slots=configuration.concurrency,
             init_limit_seconds=max(_LEAST_INIT_SECONDS, configuration.timeout_seconds),
+            timed_out=failures.time_out(configuration.timeout_seconds),
             respawn=respawn,
         )
         supervisor.crew = crew

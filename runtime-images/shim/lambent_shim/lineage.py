@@ -47,6 +47,7 @@ class Lineage:
         keeper: Keeper,
         *,
         init_limit_seconds: float,
+        timed_out: failures.Failure,
         respawn: Callable[[], tuple[int, Ends]],
     ) -> None:
         self.template: Process | None = None
@@ -58,6 +59,8 @@ class Lineage:
         self._loop = loop
         self._keeper = keeper
         self._init_limit_seconds = init_limit_seconds
+        self._timed_out = timed_out
+        """What callers are told of an initialisation that takes too long, whoever stops it."""
         self._respawn = respawn
         self._prepared: Process | None = None
         self._apart: Process | None = None
@@ -86,7 +89,7 @@ class Lineage:
     def _expect(self, candidate: Process) -> None:
         self.candidate = candidate
         self._candidate_at = self._loop.time()
-        self._timer = self._loop.call_later(self._init_limit_seconds, self._stop_candidate)
+        self._timer = self._loop.call_later(self._init_limit_seconds, self.abort_initialisation)
 
     def initialise(self) -> None:
         """Import the handler (again)."""
@@ -98,14 +101,18 @@ class Lineage:
                 self.adopt_candidate(ends)
 
     def abort_initialisation(self) -> None:
-        """Kill the attempt under way: the invocations it was made for have timed out."""
-        if self.candidate is not None:
-            self._keeper.end(self.candidate, "it took too long to initialise")
+        """Give up the attempt under way, if there is one: it takes too long. Whoever asks for another need not wait for its end."""
+        candidate = self.candidate
+        if candidate is None:
+            return
+        self.candidate = self._apart = None
+        self._cancel_timer()
+        self._keeper.end(candidate, "it took too long to initialise")
+        self._fail_candidate(failures.init_failure(self._timed_out))
 
-    def _stop_candidate(self) -> None:
-        if self.candidate is not None:
-            self.candidate.init_error = failures.init_failure(failures.time_out(self._init_limit_seconds))
-            self.abort_initialisation()
+    def _fail_candidate(self, error: failures.InitError) -> None:
+        if not self._closing:
+            self._keeper.initialisation_failed(error, (self._loop.time() - self._candidate_at) * 1000)
 
     def succeeded(self, process: Process, *, template: bool, apart: bool) -> bool:
         """A process has imported the handler, or was forked from one that has; whether it is the candidate."""
@@ -144,9 +151,7 @@ class Lineage:
         if process is self.candidate:
             self.candidate = self._apart = None
             self._cancel_timer()
-            error = process.init_error or failures.init_failure(failures.explain_exit(status, out_of_memory=False))
-            if not self._closing:
-                self._keeper.initialisation_failed(error, (self._loop.time() - self._candidate_at) * 1000)
+            self._fail_candidate(process.init_error or failures.init_failure(failures.explain_exit(status, out_of_memory=False)))
         elif process is self._prepared:
             self._prepared = None
             if not self._closing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from lambent_shim.failures import Failure, InitError
+from lambent_shim.failures import TIMEOUT, Failure, InitError
 from lambent_shim.lines import Tail, tag_json, tag_text
 from lambent_shim.report import PlatformLines, Usage
 
@@ -38,6 +38,11 @@ class PodLog:
         """An initialisation has failed; what the runtime itself has logged is not repeated."""
         if error.failure is not None:
             self.note(f"{error.error_type}: {error.message}")
+
+    def init_report(self, duration_ms: float, error: InitError, *, repeated: bool) -> None:
+        """How long an initialisation has taken that failed; `repeated` for an invocation."""
+        timed_out = error.failure is not None and error.failure.reason == TIMEOUT
+        self._write(self._platform.init_report(duration_ms, error.error_type, time.time(), timed_out=timed_out, repeated=repeated))
 
     def output(self, lines: list[bytes], request_id: str, tail: Tail | None) -> None:
         """Lines of a process."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from lambent_shim import frames
 from lambent_shim.failures import InitError
-from lambent_shim.lines import LineBuffer
+from lambent_shim.lines import LineBuffer, Tail
 from lambent_shim.spawn import Ends
 
 _INPUT: Final = memoryview(bytearray(262_144))
@@ -56,6 +56,8 @@ class Process:
         """The largest anonymous memory that was seen of it and what it has started."""
         self.init_error: InitError | None = None
         """What it said of its initialisation."""
+        self.printed: Tail | None = Tail()
+        """What it has written before its first invocation, to be the head of that one's log; None once that has begun."""
         self._loop = loop
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, ends.channel)
         self._socket.setblocking(False)

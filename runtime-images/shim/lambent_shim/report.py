@@ -69,6 +69,15 @@ class PlatformLines:
         fields = {"initializationType": "on-demand", "phase": "init", "runtimeVersion": self._runtime, "functionVersion": self._version}
         return self._event("INFO", "platform.initStart", fields, now)
 
+    def init_report(self, duration_ms: float, error_type: str, now: float, *, timed_out: bool, repeated: bool) -> bytes:
+        """The line of an initialisation that failed: as such, or `repeated` for an invocation."""
+        status, phase = "timeout" if timed_out else "error", "invoke" if repeated else "init"
+        if not self._as_json:
+            line = f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\tStatus: {status}"
+            return (line if timed_out else f"{line}\tError Type: {error_type}").encode() + b"\n"
+        fields = {"initializationType": "on-demand", "phase": phase, "status": status, "metrics": {"durationMs": round(duration_ms, 3)}}
+        return self._event("INFO", "platform.initReport", fields if timed_out else fields | {"errorType": error_type}, now)
+
     def failure(self, request_id: str, message: str, error_type: str, now: float, *, timed_out: bool) -> bytes:
         """What Lambda logs of a process that ended; nothing in JSON, where the report says it."""
         if self._as_json:

@@ -16,6 +16,7 @@ from lambent_shim.configuration import Configuration
 from lambent_shim.crew import Crew
 from lambent_shim.failures import Failure, InitError
 from lambent_shim.invocation import Invocation
+from lambent_shim.lines import Tail
 from lambent_shim.links import Links
 from lambent_shim.outcome import describe_failure, describe_success, encode_result_meta
 from lambent_shim.podlog import PodLog
@@ -49,6 +50,8 @@ class Supervisor:
         self._waiting: deque[Invocation] = deque()
         self._number = 0
         self._init_ms: float | None = None
+        self._init_printed: Tail | None = None
+        """What the import that came first has printed, until the first invocation has begun."""
         self._alarm = Alarm(loop, self._limit, self._time_out)
 
     def why_not_ready(self) -> str:
@@ -102,6 +105,9 @@ class Supervisor:
         self._number = invocation.number = number
         invocation.process = process
         running[number] = invocation
+        if process.printed is not None:
+            self._begin_with_imports_output(invocation, process.printed)
+            process.printed = None
         now = time.monotonic()
         if not invocation.started_at:
             self._start_clock(invocation, now)
@@ -109,6 +115,14 @@ class Supervisor:
         process.send(frames.encode(frames.INVOKE, number, invocation.take_event(), value=left_ms, meta=invocation.meta))
         self.tally.running = len(running)
         self.watch.wake()
+
+    def _begin_with_imports_output(self, invocation: Invocation, printed: Tail) -> None:
+        """As on Lambda, what an import prints stands at the head of the log of the environment's first invocation."""
+        if invocation.tail is not None and not invocation.started_at:
+            if self._init_printed is not None:
+                invocation.tail.add(self._init_printed.read())
+            invocation.tail.add(printed.read())
+        self._init_printed = None
 
     def _dispatch_waiting(self) -> None:
         while self._waiting:
@@ -123,8 +137,9 @@ class Supervisor:
         process = invocation.process
         if process is None:
             self._waiting.remove(invocation)
-            self.crew.lineage.abort_initialisation()
             self._fail(invocation, failure, at_limit=True)
+            if not self._waiting:
+                self.crew.lineage.abort_initialisation()
         elif self.crew.coroutine:
             # Its slot is free only once the coroutine has ended, so the answer waits for that, but not for long.
             invocation.timed_out = True
@@ -242,6 +257,8 @@ class Supervisor:
     def crew_init_failed(self, error: InitError, duration_ms: float) -> None:
         """Tell every activator, and answer who waits with the error."""
         self._log.init_failure(error)
+        self._log.init_report(duration_ms, error, repeated=self.init is not None)
+        self._init_printed = None
         self._tell_init(describe_failure(error, duration_ms))
         waiting = list(self._waiting)
         self._waiting.clear()
@@ -256,7 +273,8 @@ class Supervisor:
 
     def _fail_to_start(self, invocation: Invocation, error: InitError) -> None:
         payload, reason = error.encode(invocation.request_id)
-        self._finish(invocation, payload, reason, status="failure", error_type=error.error_type)
+        status = "timeout" if reason == failures.TIMEOUT else "failure"
+        self._finish(invocation, payload, reason, status=status, error_type=error.error_type)
 
     def _tell_init(self, outcome: dict[str, Any]) -> None:
         self.init = outcome
@@ -278,9 +296,17 @@ class Supervisor:
             running = self._running_on(process)
             invocation = running[0] if len(running) == 1 else None
         if invocation is None:
-            self._log.output(lines, "", None)
+            self._log.output(lines, "", self._choose_printed(process))
         else:
             self._log.output(lines, invocation.request_id, invocation.tail)
+
+    def _choose_printed(self, process: Process) -> Tail | None:
+        """Where output goes that no invocation has asked for, besides the pod's log."""
+        if process is not self.crew.lineage.candidate:
+            return process.printed
+        # It may become a template, which serves nobody.
+        self._init_printed = self._init_printed or Tail()
+        return self._init_printed
 
     def _running_on(self, process: Process) -> list[Invocation]:
         return [each for each in self._running.values() if each.process is process]

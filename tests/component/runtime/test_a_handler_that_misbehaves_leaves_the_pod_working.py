@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambent.api import link as wire
-from tests.support.scripted_activator import Result, Shim, linked_shim
+from tests.support.scripted_activator import Result, ScriptedActivator, Shim, linked_shim, run_shim
 
 CODE = """
 import os, signal, subprocess, sys, threading, time
@@ -251,3 +251,44 @@ def test_the_largest_result_arrives_whole(tmp_path: Path) -> None:
     result = asyncio.run(run())
     assert len(result.payload) == 6_291_556
     assert result.payload == json.dumps("x" * 6_291_554).encode()
+
+
+SLOW_IMPORT = """
+import os, time
+if not os.path.exists(os.environ["GATE"]):
+    raise ValueError("not yet")
+time.sleep(600)
+
+def handler(event, context):
+    return event
+"""
+
+
+def test_an_import_that_takes_longer_than_the_timeout_fails_each_time_as_that(tmp_path: Path) -> None:
+    async def run() -> list[Result]:
+        gate = tmp_path / "gate"
+        activator = ScriptedActivator()
+        await activator.listen()
+        fields: dict[str, Any] = {"timeoutSeconds": 0.3, "concurrency": 2, "environment": {"GATE": str(gate)}}
+        async with run_shim(tmp_path, SLOW_IMPORT, activator.address, **fields) as shim:
+            link = await activator.accept()
+            link.welcome()
+            assert (await link.initialised())["errorType"] == "ValueError"
+            gate.touch()
+            results = []
+            for _ in range(2):
+                both = [link.invoke({}), link.invoke({})]
+                results += [await link.result(identifier) for identifier in both]
+            # What the activators answer with meanwhile is the same.
+            outcome = await link.initialised()
+            assert (outcome["errorType"], outcome["errorMessage"]) == ("Sandbox.Timedout", "Task timed out after 0.30 seconds")
+            await shim.logged(
+                lambda line: line.startswith("INIT_REPORT Init Duration: ") and line.endswith("Phase: invoke\tStatus: timeout")
+            )
+        activator.close()
+        return results
+
+    for result in asyncio.run(run()):
+        assert result.json["errorMessage"].endswith("Error: Task timed out after 0.30 seconds"), result.json
+        assert result.meta["reason"] == "Function.Timeout"
+        assert "Status: timeout" in result.tail

@@ -6,6 +6,8 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.scripted_activator import ScriptedActivator, find_free_port, linked_shim, probe, run_shim
 
 CODE = """
@@ -85,6 +87,39 @@ def test_a_wrapper_starts_the_runtime_as_on_lambda(tmp_path: Path) -> None:
         async with linked_shim(tmp_path, CODE, environment=variables, layersDir="/opt") as (link, shim):
             assert (await link.call({})).json == ["app.handler", "wrapped"]
             await shim.logged(lambda line: line == "-\twrapped lambent_runtime")
+
+    asyncio.run(run())
+
+
+PRINTS = """
+import os
+print("loading")
+os.write(1, b"unfinished")
+%s
+
+def handler(event, context):
+    print("called")
+"""
+
+
+@pytest.mark.parametrize("then", ["", "file = open(__file__)", "import time; time.sleep(0.1)"], ids=["quick", "cannot be forked", "slow"])
+def test_what_an_import_prints_heads_the_log_of_the_first_invocation_alone(tmp_path: Path, then: str) -> None:
+    async def run() -> None:
+        async with linked_shim(tmp_path, PRINTS % then) as (link, _shim):
+            first, second = (await link.call({})).tail, (await link.call({})).tail
+            assert first.startswith("loading\nunfinished\nSTART RequestId: request-1 Version: $LATEST\ncalled\nEND ")
+            assert second.startswith("START RequestId: request-2 Version: $LATEST\ncalled\nEND ")
+
+    asyncio.run(run())
+
+
+def test_of_what_an_import_prints_the_log_tail_has_what_fits(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with linked_shim(tmp_path, PRINTS % "print('x' * 50_000)") as (link, _shim):
+            tail = (await link.call({})).tail
+            assert len(tail) == 4096
+            assert "x\nSTART RequestId" in tail
+            assert tail.splitlines()[-1].startswith("REPORT")
 
     asyncio.run(run())
 

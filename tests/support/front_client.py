@@ -14,9 +14,6 @@ from lambent.activator.front.ports import Respond
 from lambent.activator.front.server import Front
 from lambent.activator.http import HttpRequest, HttpResponse
 
-HIGH_WATER = 64 * 1024
-LOW_WATER = 16 * 1024
-
 
 class Transport(asyncio.Transport):
     """As uvloop's: buffers what the client does not read, and tells its protocol of that."""
@@ -33,6 +30,11 @@ class Transport(asyncio.Transport):
         self.aborted = False
         self.lost = False
         self._paused = False
+        self._high_water = 64 * 1024
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert low is None
+        self._high_water = 64 * 1024 if high is None else high
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return ("192.0.2.7", 4711) if name == "peername" else default
@@ -45,7 +47,7 @@ class Transport(asyncio.Transport):
             self.sent += data
             return
         self.unsent += data
-        if len(self.unsent) > HIGH_WATER and not self._paused:
+        if len(self.unsent) > self._high_water and not self._paused:
             self._paused = True
             self.protocol.pause_writing()
 
@@ -56,7 +58,7 @@ class Transport(asyncio.Transport):
         size = len(self.unsent) if size is None else size
         self.sent += self.unsent[:size]
         del self.unsent[:size]
-        if self._paused and len(self.unsent) <= LOW_WATER:
+        if self._paused and len(self.unsent) <= self._high_water // 4:
             self._paused = False
             self.protocol.resume_writing()
 

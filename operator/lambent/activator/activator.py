@@ -22,6 +22,7 @@ from lambent.activator.session import MAX_FRAME_BYTES
 from lambent.api.names import DEFAULT_REGION
 from lambent.tasks.supervisor import Failed, Supervisor
 from lambent.telemetry.activator_metrics import ActivatorMetrics, FigureCollector, PoolCollector
+from lambent.telemetry.front_metrics import FrontCollector
 
 _log = logging.getLogger("lambent.activator")
 
@@ -83,6 +84,7 @@ class Activator:
             pool_memory_bytes=pool.memory_bytes if pool is not None else 0,
         )
         self._front = Front(self.gateway, limits=front_limits)
+        metrics.registry.register(FrontCollector(self._front.figures))
         self._links: asyncio.Server | None = None
         self.http_port = 0
         self.link_port = 0

@@ -8,6 +8,9 @@ from __future__ import annotations
 from lambent.activator.http import Headers, HttpRequest, HttpResponse
 from lambent.api.invocation import Cors
 
+_MAX_ORIGIN = 1024
+"""Characters; a scheme, a host and a port have 270 at most."""
+
 
 def is_preflight(request: HttpRequest) -> bool:
     """Whether a browser asks what it may send."""
@@ -16,7 +19,7 @@ def is_preflight(request: HttpRequest) -> bool:
 
 def preflight_response(cors: Cors, request: HttpRequest) -> HttpResponse:
     """The answer to a preflight: status 200 in any case, permission only where the configuration gives it."""
-    headers = _origin_headers(cors, request)
+    headers = _origin_headers(cors, request.lower.get("origin"))
     if headers:
         if cors.allow_methods:
             asked = request.lower["access-control-request-method"]
@@ -29,18 +32,17 @@ def preflight_response(cors: Cors, request: HttpRequest) -> HttpResponse:
     return HttpResponse(200, headers)
 
 
-def add_cors(cors: Cors, request: HttpRequest, response: HttpResponse) -> None:
-    """Put the configured headers on a response; they replace a handler's own, as on AWS."""
-    added = _origin_headers(cors, request)
+def add_cors(cors: Cors, origin: str | None, response: HttpResponse) -> None:
+    """Put the configured headers on a response to a request of that origin; they replace a handler's own, as on AWS."""
+    added = _origin_headers(cors, origin)
     if added and cors.expose_headers:
         added.append(("access-control-expose-headers", ",".join(cors.expose_headers)))
     names = {name for name, _ in added}
     response.headers = [header for header in response.headers if header[0] not in names or header[0] == "vary"] + added
 
 
-def _origin_headers(cors: Cors, request: HttpRequest) -> Headers:
-    origin = request.lower.get("origin")
-    if origin is None or not ("*" in cors.allow_origins or origin in cors.allow_origins):
+def _origin_headers(cors: Cors, origin: str | None) -> Headers:
+    if origin is None or len(origin) > _MAX_ORIGIN or not ("*" in cors.allow_origins or origin in cors.allow_origins):
         return []
     # A wildcard may not go with credentials (Fetch Standard), so the origin itself is named then.
     wildcard = "*" in cors.allow_origins and not cors.allow_credentials

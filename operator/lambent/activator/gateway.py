@@ -15,6 +15,7 @@ from lambent.activator.api import invoke
 from lambent.activator.doors.api import ApiDoor
 from lambent.activator.doors.pending import Invoker
 from lambent.activator.doors.web import WebDoor
+from lambent.activator.front.limits import METHODS
 from lambent.activator.front.message import Refusal
 from lambent.activator.front.ports import Respond, Ticket
 from lambent.activator.http import HttpRequest, HttpResponse
@@ -87,7 +88,11 @@ class Gateway:
         self._record.refused(request, request_id, reason, f"answered {status}: {message}", client)
         retry_after_seconds = 1 if status == 503 else None
         if request is None or not request.path.startswith(invoke.PREFIX):
-            return web_error(status, text, reason, request_id, retry_after_seconds)
+            response = web_error(status, text, reason, request_id, retry_after_seconds)
+            if status == 405:
+                # RFC 9110, 15.5.6.
+                response.headers.append(("allow", ", ".join(METHODS)))
+            return response
         if status == 413:
             return api_error.error_response(api_error.too_large(invoke.MAX_PAYLOAD_BYTES), request_id)
         error = api_error.ApiError(reason.api_error, status, message, reason)

@@ -101,7 +101,7 @@ class WebDoor:
         pending = _Pending(self._invoker, self._record, call.request_id, invocation, respond)
         pending.trace_id = call.trace_id
         pending.build_response = format_2.build_url_response if call.function_url else payload_format.build_response
-        pending.asked = (policy, request) if policy is not None else None
+        pending.asked = (policy, request.lower.get("origin")) if policy is not None else None
         pending.start()
         return pending
 
@@ -110,8 +110,8 @@ class _Pending(Pending):
     __slots__ = ("asked", "build_response", "trace_id")
     trace_id: str
     build_response: Callable[[bytes], HttpResponse]
-    asked: tuple[Cors, HttpRequest] | None
-    """Where the URL has a CORS policy: it, and the request, which is not kept otherwise."""
+    asked: tuple[Cors, str | None] | None
+    """Where the URL has a CORS policy: it, and the request's origin. Nothing else of a request is kept while its function runs."""
 
     def _build(self, answer: Answer) -> HttpResponse:
         response = self._build_plain(answer)

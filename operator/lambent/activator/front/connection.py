@@ -9,7 +9,7 @@ from math import inf
 from typing import cast
 
 from lambent.activator.front.encoding import body_to_send, encode_head
-from lambent.activator.front.limits import BACKLOG_BYTES, SLICE_BYTES, WAITING_BYTES
+from lambent.activator.front.limits import BACKLOG_BYTES, SLICE_BYTES, UNSENT_BYTES, WAITING_BYTES
 from lambent.activator.front.message import Manner, Phase, Refusal
 from lambent.activator.front.ports import Server, Ticket
 from lambent.activator.front.reader import RequestReader
@@ -32,10 +32,13 @@ class Connection(asyncio.Protocol):
         "_advancing",
         "_answering",
         "_backlog",
+        "_brought",
         "_client",
         "_ending",
         "_held",
+        "_holding",
         "_last_word",
+        "_pace",
         "_reader",
         "_reading",
         "_seen",
@@ -61,6 +64,12 @@ class Connection(asyncio.Protocol):
         """What has come behind the request that is being answered."""
         self._held = 0
         """What it and parsed requests behind others take of the budget."""
+        self._holding = False
+        """Whether the server counts it among those of whose requests something is held."""
+        self._brought = 0
+        """Bytes that have come since the last measure of its pace, while something is held."""
+        self._pace = inf
+        """Bytes a second of late; not known yet where infinite."""
         self._reading = True
         self._writable = True
         self._ending = False
@@ -82,6 +91,11 @@ class Connection(asyncio.Protocol):
         """What the client has yet to read, besides what the kernel holds."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
+    @property
+    def seconds_to_bring(self) -> float:
+        """How long the client would need, at its pace of late, to bring again what is held of its requests."""
+        return (self._reader.held + self._held) / max(self._pace, 1.0)
+
     # From the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -91,6 +105,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._client = peer[0] if peer else ""
         self._reader = RequestReader(server.limits, server.budget, client=self._client, port=server.port)
+        transport.set_write_buffer_limits(UNSENT_BYTES)
         self._rearm()
         if not server.opened(self):
             self._refuse(Refusal(503, f"{server.limits.connections} connections are open already"))
@@ -110,8 +125,12 @@ class Connection(asyncio.Protocol):
                 self._advance()
             elif reader.phase is not phase:
                 self._rearm()
+            if reader.held:
+                self._hold()
             if reader.wants_continue:
                 self._continue()
+        if self._holding:
+            self._brought += len(data)
 
     def eof_received(self) -> bool:
         """The client sends no more; that it still reads cannot be told from its being gone, and nearly always it is."""
@@ -158,7 +177,10 @@ class Connection(asyncio.Protocol):
         if offset < size and not self._ending and not reader.has_stopped():
             self._backlog += view[offset:]
             self._settle()
-        elif reader.wants_continue:
+            return
+        if reader.held:
+            self._hold()
+        if reader.wants_continue:
             self._continue()
 
     def _advance(self) -> None:
@@ -182,6 +204,8 @@ class Connection(asyncio.Protocol):
         self._advancing = False
         if self._held or reader.ready or backlog:
             self._settle()
+        elif reader.held:
+            self._hold()
         if self._answering is None and not self._ending and self._transport is not None:
             self._rearm()
             if reader.wants_continue:
@@ -195,9 +219,8 @@ class Connection(asyncio.Protocol):
         self._held = held
         if transport is None or self._ending:
             return
-        if held and budget.used > budget.limit:
-            self._drop()
-            reader.refusal = Refusal(503, "requests that wait behind others hold all the memory there is for them")
+        if (held or reader.held) and not self._hold():
+            return
         crowded = len(self._backlog) > BACKLOG_BYTES
         if crowded is self._reading:
             self._reading = not crowded
@@ -205,6 +228,41 @@ class Connection(asyncio.Protocol):
                 transport.pause_reading()
             else:
                 transport.resume_reading()
+
+    def _hold(self) -> bool:
+        """Something is held of what this client has sent; False where there is no room for it, and it was let go."""
+        server = self._server
+        if not self._holding:
+            self._holding = True
+            self._brought = 0
+            self._pace = inf
+            server.holds(self)
+        if server.budget.used <= server.budget.limit or self._ending or self._reader.has_stopped() or server.make_room(self):
+            return True
+        self.give_way()
+        return False
+
+    def measure_pace(self, seconds: float) -> bool:
+        """So much time has passed since the last measure; False where nothing is held any more."""
+        if not self._reader.held and not self._held:
+            self._holding = False
+            return False
+        pace = self._brought / seconds
+        # Half of it is what was before: a moment without a byte is no standstill, but some seconds are.
+        self._pace = pace if self._pace == inf else (self._pace + pace) / 2
+        self._brought = 0
+        return True
+
+    def give_way(self) -> None:
+        """Let go of what is held: others need the room. What is being answered is answered; then the connection ends."""
+        reader, limits = self._reader, self._server.limits
+        held, status = reader.held + self._held, 408 if self._pace < limits.body_bytes_per_second else 503
+        pace = "" if self._pace == inf else f", and comes at {self._pace:.0f} bytes a second"
+        message = f"requests on their way in hold all of the {limits.receiving_bytes} bytes there are for them; this one has {held}{pace}"
+        refusal = Refusal(status, message, reader.request)
+        self._drop()
+        reader.refusal = refusal
+        self._advance()
 
     def _answer(self, request: HttpRequest, manner: Manner) -> None:
         self._answering = manner

@@ -9,6 +9,13 @@ from typing import NamedTuple
 
 from lambent.activator.http import HttpResponse
 
+CACHED_BYTES = 256
+"""Longer keys are not kept: whoever sends them sends a different one each time, and fills a cache for nothing."""
+CACHED_ENTRIES = 1024
+"""A cache's entries; one of targets takes a kibibyte at most, one of hosts half of that."""
+MAX_HOST_BYTES = 255
+"""The longest name there is in DNS (RFC 1035, 2.3.4), which no port makes longer."""
+
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _BODILESS = (204, 205, 304)
 # uri-host [":" port] of RFC 9112, 3.2, without the commas that RFC 3986 has in names: no host has one, but two Host headers joined do.
@@ -23,12 +30,32 @@ class Target(NamedTuple):
     authority: str = ""
 
 
-@lru_cache(maxsize=4096)
 def split_target(target: bytes) -> Target | None:
     """A target in origin, absolute or asterisk form (RFC 9112, 3.2), without fragment; None where it is none of them.
 
     The same few targets come again and again, so answers are kept.
     """
+    return split_short_target(target) if len(target) <= CACHED_BYTES else _split_target(target)
+
+
+def is_authority(text: str) -> bool:
+    """Whether a Host header may say so: a host, perhaps a port; an empty one too (RFC 9112, 3.2). Answers are kept, as above."""
+    return len(text) <= MAX_HOST_BYTES and is_short_authority(text)
+
+
+@lru_cache(maxsize=CACHED_ENTRIES)
+def split_short_target(target: bytes) -> Target | None:
+    """The same as `split_target`, kept."""
+    return _split_target(target)
+
+
+@lru_cache(maxsize=CACHED_ENTRIES)
+def is_short_authority(text: str) -> bool:
+    """The same as `is_authority`, kept."""
+    return _AUTHORITY.fullmatch(text) is not None
+
+
+def _split_target(target: bytes) -> Target | None:
     text = target.decode("latin-1").partition("#")[0]
     authority = ""
     if not text.startswith("/") and text != "*":
@@ -43,12 +70,6 @@ def split_target(target: bytes) -> Target | None:
             text = "/" + text
     path, _, query = text.partition("?")
     return Target(path, query, authority)
-
-
-@lru_cache(maxsize=4096)
-def is_authority(text: str) -> bool:
-    """Whether a Host header may say so: a host, perhaps a port; an empty one too (RFC 9112, 3.2). Answers are kept, as above."""
-    return _AUTHORITY.fullmatch(text) is not None
 
 
 def encode_head(response: HttpResponse, date: str, *, keep_alive: bool, http_1_0: bool = False) -> bytes:

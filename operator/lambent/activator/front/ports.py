@@ -40,6 +40,16 @@ class Client(Protocol):
     def unread_bytes(self) -> int:
         """What the client has yet to read, besides what the kernel holds."""
 
+    @property
+    def seconds_to_bring(self) -> float:
+        """How long the client would need, at its pace of late, to bring again what is held of its requests."""
+
+    def measure_pace(self, seconds: float) -> bool:
+        """So much time has passed since the last measure; False where nothing is held any more."""
+
+    def give_way(self) -> None:
+        """Let go of what is held: others need the room."""
+
     def expire(self) -> None:
         """The deadline has passed."""
 
@@ -74,3 +84,9 @@ class Server(Protocol):
 
     def caught_up(self, connection: Client) -> None:
         """It does no more."""
+
+    def holds(self, connection: Client) -> None:
+        """From now on something is held of its requests."""
+
+    def make_room(self, connection: Client) -> bool:
+        """The budget is overdrawn, by this one last: whether it is not any more, as others gave way."""

@@ -1,8 +1,8 @@
 """Bytes of one connection into requests, by httptools' parser (llhttp, strict) and within limits. No I/O, no clock.
 
 What llhttp already refuses: Content-Length beside Transfer-Encoding, several lengths, bad chunk sizes, control characters, line
-folding, bare line feeds. What is refused here: no Host, several or a bad one, Transfer-Encoding in HTTP/1.0 or other than chunked, and
-everything over a limit (RFC 9112, 3.2, 6.1).
+folding, bare line feeds. What is refused here: methods that are not served, no Host, several or a bad one, Transfer-Encoding in HTTP/1.0 or
+other than chunked, and everything over a limit (RFC 9112, 3.2, 6.1).
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ from collections import deque
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from lambent.activator.front.encoding import is_authority, split_target
-from lambent.activator.front.limits import SLICE_BYTES, FrontLimits
+from lambent.activator.front.encoding import MAX_HOST_BYTES, is_authority, split_target
+from lambent.activator.front.limits import HEADER_BYTES, METHODS, SLICE_BYTES, FrontLimits
 from lambent.activator.front.message import Budget, Manner, Phase, Refusal
 from lambent.activator.http import Headers, HttpRequest, join_headers
+
+_LENGTH_DIGITS = 20
+"""Of 2**64 - 1. A length of more has zeros before it, which nobody writes; Python reads no number without end."""
+_NO_HEADERS: Headers = []
+_NONE_JOINED: dict[str, str] = {}
 
 
 class _RefusedError(Exception):
@@ -68,8 +73,8 @@ class RequestReader:
         self._raw_size = 0
         """Bytes since the request's first one; perhaps a slice too many."""
         self._target = b""
-        self._headers: Headers = []
-        self._lower: dict[str, str] = {}
+        self._headers: Headers = _NO_HEADERS
+        self._lower: dict[str, str] = _NONE_JOINED
         self._head_size = 0
         self._first = b""
         """The body's first piece, mostly all of it."""
@@ -92,23 +97,27 @@ class RequestReader:
         """Whether it wants nothing more. A call, as refusals come from within other calls, which a compiler does not expect."""
         return self.refusal is not None
 
+    @property
+    def held(self) -> int:
+        """What is taken of the budget."""
+        return self._held
+
     def abandon(self) -> None:
         """Nothing more will be fed: let go of what is there, and of the budget."""
         self.ready.clear()
-        self.request = None
-        self._first = b""
-        self._body = None
+        self._forget()
         self._give_back()
 
     # From the parser
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
+        self._forget()
         self.phase = Phase.HEAD
-        self._target = b""
         self._headers = []
         self._head_size = 0
         self._raw_size = 0
+        self._upgrading = False
 
     def on_url(self, url: bytes) -> None:
         """The request target, or a part of it."""
@@ -128,14 +137,18 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         """The head is there: all that can be refused by it alone is refused now."""
-        self._lower = lower = join_headers(self._headers)
         parser = self._parser
+        method = parser.get_method().decode("latin-1")
+        if method not in METHODS:
+            # CONNECT above all: the parser takes what follows for another protocol.
+            status = 405 if method in ("CONNECT", "TRACE") else 501
+            self._refuse(status, f"the method {method} is not served; {', '.join(METHODS)} are")
+        self._lower = lower = join_headers(self._headers)
         target = split_target(self._target)
         version = "HTTP/" + parser.get_http_version()
         if target is None or (version != "HTTP/1.1" and version != "HTTP/1.0"):
             self._refuse(400, f"target {self._target[:100]!r} of {version} is not in origin or absolute form of HTTP/1")
             return
-        method = parser.get_method().decode("latin-1")
         if target.path == "*" and method != "OPTIONS":
             self._refuse(400, "only OPTIONS has the target *")
         host = lower.get("host")
@@ -143,7 +156,8 @@ class RequestReader:
             if version == "HTTP/1.1":
                 self._refuse(400, "there must be a Host header")
         elif not is_authority(host):
-            self._refuse(400, f"there must be one Host header with a host and perhaps a port, not {host[:100]!r}")
+            what = f"one Host header with a host and perhaps a port, of {MAX_HOST_BYTES} bytes at most"
+            self._refuse(400, f"there must be {what}, not {host[:100]!r} of {len(host)}")
         coding = lower.get("transfer-encoding")
         if coding is not None and (version == "HTTP/1.0" or coding.lower() != "chunked"):
             status = 501 if version == "HTTP/1.1" else 400
@@ -154,8 +168,11 @@ class RequestReader:
         self.request = request
         self.phase = Phase.BODY
         length = lower.get("content-length")
-        if length is not None and int(length) > self._limits.body_bytes:
-            self._refuse(413, f"the body has {length} bytes, over {self._limits.body_bytes}", request)
+        if length is not None:
+            if len(length) > _LENGTH_DIGITS:
+                self._refuse(400, f"Content-Length has {len(length)} digits; {_LENGTH_DIGITS} are enough for any length", request)
+            if int(length) > self._limits.body_bytes:
+                self._refuse(413, f"the body has {length} bytes, over {self._limits.body_bytes}", request)
         if "expect" in lower and lower["expect"].lower() == "100-continue" and version == "HTTP/1.1":
             self.wants_continue = True
         if "upgrade" in lower:
@@ -182,17 +199,24 @@ class RequestReader:
             return
         if self.size:
             request.body = self._first if self._body is None else bytes(self._body)
-            self._first = b""
-            self._body = None
         if self._held:
             self._give_back()
-        self.size = 0
         self.ready.append((request, Manner(request, keep_alive=self._parser.should_keep_alive())))
-        self.request = None
+        self._forget()
         self.phase = Phase.NOTHING
-        self.wants_continue = False
 
     # Inside
+
+    def _forget(self) -> None:
+        """Nothing of one request is left when the next begins, nor held while its connection waits."""
+        self.request = None
+        self.size = 0
+        self.wants_continue = False
+        self._target = b""
+        self._headers = _NO_HEADERS
+        self._lower = _NONE_JOINED
+        self._first = b""
+        self._body = None
 
     def _replace_host(self, authority: str) -> None:
         """The target's host stands for the header's (RFC 9112, 3.2.2)."""
@@ -206,6 +230,9 @@ class RequestReader:
         httptools takes what follows for another protocol, and reads no body. So another parser goes on, told of the head's framing only.
         Every Java client offers HTTP/2 with its first request, bodies and all.
         """
+        if not self._upgrading:
+            self.refusal = self.refusal or Refusal(501, "no other protocol is spoken here")
+            return
         while True:
             framing = [f"{name}: {self._lower[name]}\r\n" for name in ("content-length", "transfer-encoding") if name in self._lower]
             closing = "" if self._parser.should_keep_alive() else "connection: close\r\n"
@@ -227,16 +254,15 @@ class RequestReader:
             return
         self._raw_size += size
         limits, budget = self._limits, self._budget
-        held = self._raw_size if self.phase is Phase.HEAD else self.size
+        size_of_body = self.size
+        held = (self._raw_size if self.phase is Phase.HEAD else self._head_size + size_of_body) + HEADER_BYTES * len(self._headers)
         budget.used += held - self._held
         self._held = held
         most = limits.head_bytes + SLICE_BYTES
-        if self.phase is Phase.HEAD and held > most:
+        if self.phase is Phase.HEAD and self._raw_size > most:
             self.refusal = Refusal(431, f"the request's head is over {limits.head_bytes} bytes")
-        elif self.phase is Phase.BODY and self._raw_size > 2 * most + 8 * held:
+        elif self.phase is Phase.BODY and self._raw_size > 2 * most + 8 * size_of_body:
             self.refusal = Refusal(400, "the body's chunks are mostly empty", self.request)
-        elif budget.used > budget.limit:
-            self.refusal = Refusal(503, "requests that are being received hold all the memory there is for them", self.request)
 
     def _give_back(self) -> None:
         self._budget.used -= self._held

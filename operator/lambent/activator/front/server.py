@@ -6,12 +6,17 @@ import asyncio
 import logging
 import resource
 import time
+from collections.abc import Mapping
 from email.utils import formatdate
+from typing import Any, Final
 
+from lambent.activator.api.invoke import parse_short_target
 from lambent.activator.front.connection import Connection
+from lambent.activator.front.encoding import is_short_authority, split_short_target
 from lambent.activator.front.limits import FrontLimits
 from lambent.activator.front.message import Budget
 from lambent.activator.front.ports import Client, Gateway
+from lambent.telemetry.front_metrics import FrontFigures
 
 BACKLOG = 1024
 TICK_SECONDS = 0.5
@@ -19,6 +24,8 @@ _TOLD_CONNECTIONS = 500
 """How many over the limit are told so; more are cut at once."""
 _OTHER_FILES = 2_000
 """Descriptors for what else a process holds: those over the limit, links, files."""
+
+_CACHES: Final[Mapping[str, Any]] = {"targets": split_short_target, "hosts": is_short_authority, "functions": parse_short_target}
 
 _log = logging.getLogger("lambent.activator.front")
 
@@ -38,6 +45,14 @@ class Front:
         self._connections: set[Client] = set()
         self._behind: dict[Client, int] = {}
         """Whose clients read too slowly, and by how many bytes at most; those who have been behind for longest come first."""
+        self._holders: set[Client] = set()
+        """Of whose requests something may be held that have not come whole, or wait."""
+        self._no_room_at = 0.0
+        """When nobody was found last who would give way."""
+        self.gave_way = 0
+        """Connections that gave way so far."""
+        self.cut_behind = 0
+        """Connections that were cut so far because they were behind in reading."""
         self._listener: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
@@ -47,6 +62,17 @@ class Front:
     def connections(self) -> int:
         """How many are open."""
         return len(self._connections)
+
+    def figures(self) -> FrontFigures:
+        """What is held, and who was ended."""
+        return FrontFigures(
+            connections=len(self._connections),
+            receiving_bytes=self.budget.used,
+            unread_bytes=self.behind_bytes,
+            gave_way=self.gave_way,
+            cut_behind=self.cut_behind,
+            cached={name: cache.cache_info().currsize for name, cache in _CACHES.items()},
+        )
 
     @property
     def behind_bytes(self) -> int:
@@ -95,8 +121,10 @@ class Front:
 
         `now` is the loop's time.
         """
-        self.now = now
+        passed, self.now = now - self.now, now
         self.date = formatdate(epoch_seconds, usegmt=True)
+        if self._holders and passed > 0:
+            self._holders = {each for each in self._holders if each.measure_pace(passed)}
         for connection in [each for each in self._connections if each.deadline <= now]:
             connection.expire()
 
@@ -119,6 +147,7 @@ class Front:
     def closed(self, connection: Client) -> None:
         """It is gone."""
         self._connections.discard(connection)
+        self._holders.discard(connection)
         if not self._connections:
             self._empty.set()
 
@@ -135,11 +164,39 @@ class Front:
             if total > limit and each is not connection:
                 _log.warning("cutting a connection that is %s bytes behind: all are %s", self._behind[each], total)
                 total -= self._behind.pop(each)
+                self.cut_behind += 1
                 each.abort()
 
     def caught_up(self, connection: Client) -> None:
         """It does no more."""
         self._behind.pop(connection, None)
+
+    def holds(self, connection: Client) -> None:
+        """From now on something is held of its requests."""
+        self._holders.add(connection)
+
+    def make_room(self, connection: Client) -> bool:
+        """The budget is overdrawn, by this one last: whether it is not any more, as others gave way.
+
+        Those do who hold most and bring least. Whoever keeps a good pace does not: then it is the newcomer who has to come again.
+        """
+        budget = self.budget
+        if self._no_room_at == self.now:
+            # Nobody's pace is known any better before the next tick.
+            return budget.used <= budget.limit
+        least = max(self.limits.give_way_seconds, connection.seconds_to_bring)
+        slow = sorted(((each.seconds_to_bring, id(each), each) for each in self._holders if each is not connection), reverse=True)
+        # A little more than is needed, so that this is not done for each slice that comes.
+        enough = budget.limit - budget.limit // 16
+        for seconds, _, each in slow:
+            if budget.used <= enough or seconds <= least:
+                break
+            self.gave_way += 1
+            each.give_way()
+        if budget.used <= budget.limit:
+            return True
+        self._no_room_at = self.now
+        return False
 
 
 def allow_files(wanted: int) -> None:

@@ -147,7 +147,6 @@ def test_a_body_ends_where_its_framing_says_and_the_next_request_begins_there(fr
         b"NONSENSE / HTTP/1.1",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"PRI * HTTP/2.0",
-        b"CONNECT a:443 HTTP/1.1",
         b"GET a:443 HTTP/1.1",
         b"GET * HTTP/1.1",
         b"GET *x HTTP/1.1",

@@ -126,11 +126,12 @@ def test_a_head_that_is_refused_is_not_answered_with_a_body() -> None:
 def test_bodies_on_their_way_share_a_budget() -> None:
     front = build_front(receiving_bytes=10_000)
     first = Client(front).send(request(b"x" * 6_000)[:-1])
+    held = front.budget.used
     second = Client(front).send(request(b"x" * 6_000)[:-1])
 
     answer = second.answer()
     assert (answer.status, answer["retry-after"], answer["connection"]) == (503, "1", "close")
-    assert front.budget.used == 5_999
+    assert front.budget.used == held
     assert first.send(b"x").statuses == [200]
     assert front.budget.used == 0
 

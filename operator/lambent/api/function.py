@@ -53,6 +53,8 @@ class FunctionSpec:
     tolerations: tuple[Toleration, ...] = ()
     volumes: tuple[Volume, ...] = ()
     cpu_limit_millis: int | None = None
+    cpu_request_millis: int | None = None
+    """None: what follows from the memory."""
 
     @property
     def memory_mib(self) -> int:
@@ -96,6 +98,7 @@ def parse_function_spec(body: object) -> FunctionSpec:
     if runtime is not None and not spec.has("code"):
         raise InvalidSpecError("spec.code", None, "one source of code, such as inline; only an image may hold the code itself")
     calling = parse_calling(spec)
+    cpu_limit, cpu_request = _parse_cpu(spec.object("cpu"))
     return FunctionSpec(
         runtime=runtime,
         image=image,
@@ -117,8 +120,17 @@ def parse_function_spec(body: object) -> FunctionSpec:
         node_selector=spec.string_map("nodeSelector"),
         tolerations=parse_tolerations(spec),
         volumes=parse_volumes(spec),
-        cpu_limit_millis=spec.object("cpu").cpu_millis("limit", 1, 1_000_000, "a quantity of CPU such as 500m or 2"),
+        cpu_limit_millis=cpu_limit,
+        cpu_request_millis=cpu_request,
     )
+
+
+def _parse_cpu(cpu: Fields) -> tuple[int | None, int | None]:
+    """The limit and the request, in thousandths of a CPU."""
+    limit, request = (cpu.cpu_millis(name, 1, 1_000_000, "a quantity of CPU such as 500m or 2") for name in ("limit", "request"))
+    if limit is not None and request is not None and request > limit:
+        raise InvalidSpecError(cpu.field("request"), cpu.raw("request"), f"at most spec.cpu.limit, {cpu.raw('limit')}")
+    return limit, request
 
 
 def _parse_handler(spec: Fields) -> str:

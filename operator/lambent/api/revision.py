@@ -54,5 +54,8 @@ def revision_of(spec: FunctionSpec, code: str) -> str:
         "volumes": [[volume.name, volume.mount_path, volume.read_only, dict(volume.source)] for volume in spec.volumes],
         "cpuLimit": spec.cpu_limit_millis,
     }
+    if spec.cpu_request_millis is not None:
+        # Only where it is set: revisions of before the field are what they were.
+        identity["cpuRequest"] = spec.cpu_request_millis
     encoded = json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()
     return hashlib.sha256(encoded).hexdigest()[:REVISION_LENGTH]

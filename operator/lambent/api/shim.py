@@ -44,11 +44,13 @@ def _logging(spec: FunctionSpec) -> dict[str, str]:
 
 
 def build_resources(spec: FunctionSpec, cpu_request_percent: int, *, boost_millis: int = 0) -> dict[str, Any]:
-    """CPU as Lambda gives it for the memory, requested by the installation's share; memory with the shim's share as limit.
+    """CPU as the Function asks, else as Lambda gives it for the memory, by the installation's share; memory with the shim's share as limit.
 
     `boost_millis`: what a limit of CPU is raised to while the function initialises.
     """
-    cpu = max(1, cpu_millis_from_memory(spec.memory_bytes) * cpu_request_percent // 100)
+    cpu = spec.cpu_request_millis
+    if cpu is None:
+        cpu = max(1, cpu_millis_from_memory(spec.memory_bytes) * cpu_request_percent // 100)
     limits = {"memory": format_bytes(spec.memory_bytes + SHIM_MEMORY_BYTES)}
     if spec.cpu_limit_millis is not None:
         limits["cpu"] = format_cpu(max(spec.cpu_limit_millis, boost_millis))

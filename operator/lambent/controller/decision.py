@@ -14,9 +14,9 @@ from lambent.api import conditions
 from lambent.api.conditions import Condition
 from lambent.api.function import Function
 from lambent.api.revision import revision_of
-from lambent.controller.diagnosis import Problem
 from lambent.controller.options import Installation
 from lambent.controller.plan import NORMAL, Notice, Observed, Plan
+from lambent.controller.problem import Problem
 from lambent.controller.served import find_unserved_fields, word_unserved
 from lambent.controller.status_patch import diff_status
 from lambent.controller.status_plan import merge, notices_of, plan_status

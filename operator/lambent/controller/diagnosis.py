@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from lambent.api import conditions
+from lambent.controller.problem import Problem, shorten
 from lambent.controller.views import PodView
-
-MAX_MESSAGE: Final = 1500
 
 _IMAGE_REASONS: Final = frozenset(
     {
@@ -32,14 +30,6 @@ _CRASH_REASON: Final = "CrashLoopBackOff"
 _RESTARTS_OF_A_CRASH_LOOP: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A reason for Ready=False and its message."""
-
-    reason: str
-    message: str
-
-
 def diagnose_pods(pods: Iterable[PodView]) -> Problem | None:
     """The most telling problem of these pods; None where they come up or may still do so."""
     problems = [problem for pod in pods if not pod.deleting and (problem := _diagnose_pod(pod)) is not None]
@@ -50,22 +40,6 @@ def diagnose_pods(pods: Iterable[PodView]) -> Problem | None:
         conditions.REASON_UNSCHEDULABLE,
     )
     return min(problems, key=lambda problem: order.index(problem.reason), default=None)
-
-
-def diagnose_refusal(message: str) -> Problem:
-    """A pod that the API server did not take, by its words: quota, or an admission rule."""
-    text = shorten(message)
-    if "exceeded quota" in message or "must specify" in message:
-        return Problem(conditions.REASON_QUOTA_EXCEEDED, f"the namespace's quota allows no further pod: {text}")
-    return Problem(conditions.REASON_PODS_REFUSED, f"the cluster refuses the function's pods: {text}")
-
-
-def shorten(text: str, limit: int = MAX_MESSAGE) -> str:
-    """Text of a sane length, cut in the middle: what a message begins and ends with says most."""
-    if len(text) <= limit:
-        return text
-    half = (limit - 5) // 2
-    return f"{text[:half]} ... {text[-half:]}"
 
 
 def _diagnose_pod(pod: PodView) -> Problem | None:

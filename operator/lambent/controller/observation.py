@@ -13,9 +13,9 @@ from lambent.api.fields import InvalidSpecError
 from lambent.api.files import CodeFiles, config_map_files, inline_files
 from lambent.api.function import Function
 from lambent.api.group import API_VERSION, FUNCTIONS, LABEL_FUNCTION
-from lambent.controller.diagnosis import Problem
 from lambent.controller.drift import Accepted
 from lambent.controller.plan import Observed
+from lambent.controller.problem import Problem
 from lambent.controller.views import view_code, view_deployment, view_object, view_pod, view_replica_set
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import NotFoundError

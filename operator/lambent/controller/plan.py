@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from lambent.api.files import CodeFiles
 from lambent.api.function import Function
-from lambent.controller.diagnosis import Problem
 from lambent.controller.drift import Accepted, Manifest, build_repair, has_drifted
+from lambent.controller.problem import Problem
 from lambent.controller.views import CodeView, DeploymentView, ObjectView, PodView
 
 NORMAL: Final = "Normal"

@@ -12,7 +12,7 @@ from typing import Final
 
 from lambent.api import conditions
 from lambent.api.status import Initialization
-from lambent.controller.diagnosis import Problem, shorten
+from lambent.controller.problem import Problem, shorten
 
 TRACE_LINES: Final = 12
 FAILED_CANDIDATE_SECONDS: Final = 300.0

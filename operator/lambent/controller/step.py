@@ -9,12 +9,14 @@ from typing import Any, Final
 from lambent.api import conditions, names
 from lambent.api.function import LATEST
 from lambent.controller.code_files import build_code_config_map
-from lambent.controller.diagnosis import Problem, diagnose_pods, diagnose_refusal, shorten
+from lambent.controller.diagnosis import diagnose_pods
 from lambent.controller.drift import Manifest
 from lambent.controller.labels import format_selector, pod_selector
 from lambent.controller.manifests import build_candidate, build_deployment, build_network_policy, build_service, function_url
 from lambent.controller.options import Installation, RuntimeImage
 from lambent.controller.plan import Create, Delete, Observed, Plan, Write, ensure
+from lambent.controller.problem import Problem
+from lambent.controller.refusal_words import diagnose_refusal
 from lambent.controller.rollout import FAILED_CANDIDATE_SECONDS, Rollout, Situation, decide_rollout
 from lambent.controller.status_plan import plan_status
 from lambent.controller.views import ObjectView
@@ -88,7 +90,7 @@ class Step:
         refused = self.observed.refused
         for kind in ("Pod", "Deployment", "ConfigMap", "Service", "NetworkPolicy"):
             if kind in refused:
-                return diagnose_refusal(refused[kind]) if kind == "Pod" else Problem(conditions.REASON_INVALID_SPEC, shorten(refused[kind]))
+                return diagnose_refusal(refused[kind], kind)
         found = diagnose_pods(pod for pod in self.observed.pods if pod.revision == self.revision)
         deployment = self.observed.deployment
         if found is None and deployment is not None and deployment.failure and deployment.revision == self.revision:

@@ -75,7 +75,7 @@ EVERYTHING: dict[str, Any] = {
     "nodeSelector": {"a": "b"},
     "tolerations": [{"key": "x"}],
     "volumes": [{"name": "x", "mountPath": "/mnt/x", "emptyDir": {}}],
-    "cpu": {"limit": "1"},
+    "cpu": {"limit": "1", "request": "100m"},
 }
 SOURCES: list[dict[str, Any]] = [
     {"inline": {"a.py": ""}},

@@ -97,6 +97,8 @@ def test_scale_sets_the_pods_that_always_run_within_the_rules(workspace: Workspa
         ({"volumes": [{"name": "v", "mountPath": "/mnt"}]}, ["volume v", "exactly one of"]),
         ({"logging": {"applicationLevel": "DEBUG"}}, ["spec.logging", "JSON"]),
         ({"cpu": {"limit": "lots"}}, ["spec.cpu.limit lots", "500m"]),
+        ({"cpu": {"request": "lots", "limit": "1"}}, ["spec.cpu.request lots", "100m"]),
+        ({"cpu": {"request": "2", "limit": "1500m"}}, ["spec.cpu.request 2", "at most spec.cpu.limit, 1500m"]),
         ({"handler": "two words"}, ["spec.handler two words", "app.handler"]),
         ({"memory": 256}, ["spec.memory 256", "unit"]),
         ({"scaling": {"initialScale": 9, "maxScale": 8}}, ["scaling.initialScale", "maxScale"]),

@@ -39,7 +39,7 @@ def test_every_field_is_read() -> None:
         scaling={"minScale": 1, "maxScale": 5, "initialScale": 2, "targetUtilization": 0.5, "reservedConcurrency": 0},
         url={"auth": "AWS_IAM", "cors": {"allowOrigins": ["*"], "maxAgeSeconds": 60}},
         logging={"format": "JSON", "applicationLevel": "DEBUG"},
-        cpu={"limit": "1500m"},
+        cpu={"limit": "1500m", "request": "0.1"},
         imagePullSecrets=[{"name": "registry"}],
         **{"async": {"maxRetries": 0, "onFailure": {"destination": "arn:x"}}},
     ).spec
@@ -50,7 +50,7 @@ def test_every_field_is_read() -> None:
     assert spec.url == Url("AWS_IAM", "BUFFERED", Cors(allow_origins=("*",), max_age_seconds=60))
     assert spec.logging == Logging("JSON", "DEBUG", "INFO")
     assert spec.asynchronous == AsyncInvocation(max_retries=0, on_failure="arn:x")
-    assert (spec.cpu_limit_millis, spec.image_pull_secrets) == (1500, ("registry",))
+    assert (spec.cpu_limit_millis, spec.cpu_request_millis, spec.image_pull_secrets) == (1500, 100, ("registry",))
 
 
 def test_status_is_never_a_reason_to_stop() -> None:

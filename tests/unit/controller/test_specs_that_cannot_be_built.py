@@ -11,7 +11,7 @@ from lambent.api.files import collect_files, config_map_files
 from lambent.api.function import parse_function, parse_function_spec
 from lambent.api.trigger import parse_trigger
 from lambent.controller.decision import decide, decide_invalid
-from lambent.controller.diagnosis import Problem
+from lambent.controller.problem import Problem
 from lambent.controller.served import find_unserved_fields, find_unserved_trigger_fields
 from tests.support.controller_world import INSTALLATION, START, World, a_manifest, observed_with
 
@@ -160,6 +160,8 @@ def test_objects_of_a_function_of_this_name_that_was_deleted_are_waited_for() ->
         ({"scaling": {"panicWindowSeconds": 61}}, "spec.scaling.panicWindowSeconds"),
         ({"scaling": {"targetUtilization": 1.5}}, "spec.scaling.targetUtilization"),
         ({"cpu": {"limit": "0"}}, "spec.cpu.limit"),
+        ({"cpu": {"request": "much"}}, "spec.cpu.request"),
+        ({"cpu": {"request": "501m", "limit": "0.5"}}, "spec.cpu.request"),
         ({"volumes": [{"name": "a", "mountPath": "/tmp", "emptyDir": {}}]}, "spec.volumes[0].mountPath"),
         ({"volumes": [{"name": "a", "mountPath": "/x"}]}, "spec.volumes[0]"),
         ({"logging": {"format": "XML"}}, "spec.logging.format"),

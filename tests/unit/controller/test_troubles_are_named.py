@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lambent.controller.diagnosis import MAX_MESSAGE, diagnose_pods, diagnose_refusal, shorten
+from lambent.controller.diagnosis import diagnose_pods
+from lambent.controller.problem import MAX_MESSAGE, shorten
 from lambent.controller.views import view_pod
 from tests.support.controller_world import World
 
@@ -106,21 +107,6 @@ def test_pods_on_their_way_out_say_nothing() -> None:
     body["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
 
     assert diagnose_pods([view_pod(body)]) is None
-
-
-@pytest.mark.parametrize(
-    ("message", "reason"),
-    [
-        ('pods "hello-x" is forbidden: exceeded quota: small, requested: pods=1, used: pods=3, limited: pods=3', "QuotaExceeded"),
-        ('pods "hello-x" is forbidden: violates PodSecurity "restricted:latest"', "PodsRefused"),
-        ('pods "hello-x" is forbidden: error looking up service account default/nobody', "PodsRefused"),
-    ],
-)
-def test_a_refusal_is_told_in_the_clusters_words(message: str, reason: str) -> None:
-    problem = diagnose_refusal(message)
-
-    assert problem.reason == reason
-    assert message in problem.message
 
 
 def test_long_words_are_cut_in_the_middle() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -21,7 +22,7 @@ from lambent.autoscaler.pool_applier import PoolApplier
 from lambent.autoscaler.pool_fleet import PoolFleet
 from lambent.autoscaler.pool_keeper import PoolKeeper
 from lambent.autoscaler.pool_size import PoolPolicy
-from lambent.autoscaler.pool_views import PoolUser, view_user
+from lambent.autoscaler.pool_views import PoolUser, is_refused, view_user
 from lambent.autoscaler.receiver import StatisticsReceiver
 from lambent.autoscaler.statistics import FunctionKey
 from lambent.autoscaler.views import view_deployment, view_function
@@ -71,12 +72,13 @@ async def run(settings: AutoscalerSettings) -> None:
             async with StatusServer(settings.status_port, registry, ready=ready), receiver:
                 background.start("election", election.run)
                 pooled_bytes = settings.pool_max_memory_mib * MIB if settings.pool_size > 0 else 0
-                background.start("watch of Functions", partial(_watch_functions, client, fleet, pools, pooled_bytes, waiting_for))
-                background.start("watch of Deployments", partial(_watch_deployments, client, fleet, waiting_for))
+                keeper = PoolKeeper(client, pools, pool_applier, metrics, _clock, lambda: "functions" not in waiting_for)
+                watch_functions = partial(_watch_functions, client, fleet, pools, pooled_bytes, waiting_for, keeper.wake)
+                background.start("watch of Functions", watch_functions)
+                background.start("watch of Deployments", partial(_watch_deployments, client, fleet, pools, waiting_for, keeper.wake))
                 background.start("clock", partial(_tick, autoscaler, settings.tick_seconds, waiting_for))
                 background.start("last invocations", partial(_tell_last_invoked, client, election, fleet))
                 if settings.pool_size > 0:
-                    keeper = PoolKeeper(client, pools, pool_applier, metrics, _clock, lambda: "functions" not in waiting_for)
                     background.start("watch of pools", keeper.watch_pools)
                     background.start("watch of generic pods", keeper.watch_pods)
                     background.start("pools", partial(keeper.tend, settings.tick_seconds))
@@ -86,41 +88,50 @@ async def run(settings: AutoscalerSettings) -> None:
             await asyncio.gather(applier.close(), pool_applier.close())
 
 
-async def _watch_functions(client: KubeClient, fleet: Fleet, pools: PoolFleet, pooled_bytes: int, waiting_for: set[str]) -> None:
-    """`pooled_bytes` is the largest memory of a function that takes pods of a pool; 0: none does."""
+async def _watch_functions(
+    client: KubeClient, fleet: Fleet, pools: PoolFleet, pooled_bytes: int, waiting_for: set[str], wake: Callable[[], None]
+) -> None:
+    """`pooled_bytes`: the largest memory of a function that takes pods of a pool; 0: none does. `wake`: there is something to decide."""
 
-    def keep(body: Json) -> tuple[FunctionKey, FunctionView | None, PoolUser | None]:
-        return (*view_function(body), view_user(body, pooled_bytes) if pooled_bytes else None)
+    def keep(body: Json) -> tuple[FunctionKey, FunctionView | None, PoolUser | None, bool]:
+        user, refused = (view_user(body, pooled_bytes), is_refused(body)) if pooled_bytes else (None, False)
+        return (*view_function(body), user, refused)
 
     async for event in watch_objects(client, collection_path(API_VERSION, FUNCTIONS), keep=keep):
         now, epoch_now = _clock(), time.time()
         if isinstance(event, Listed):
-            found = [key for key, _, _ in event.items]
+            found = [key for key, _, _, _ in event.items]
             fleet.keep_functions(found, now)
             pools.keep_users(found)
-            for key, view, user in event.items:
-                fleet.set_function(key, view, now)
-                pools.set_user(key, user, now, epoch_now)
-            waiting_for.discard("functions")
-        else:
-            key, view, user = event.item
-            gone = isinstance(event, Deleted)
+            pools.keep_refused("Function", found, now)
+        items = event.items if isinstance(event, Listed) else (event.item,)
+        gone = isinstance(event, Deleted)
+        for key, view, user, refused in items:
             fleet.set_function(key, None if gone else view, now)
             pools.set_user(key, None if gone else user, now, epoch_now)
+            if pools.set_refused(key, "Function", now, refused=refused and not gone):
+                wake()
+        if isinstance(event, Listed):
+            waiting_for.discard("functions")
 
 
-async def _watch_deployments(client: KubeClient, fleet: Fleet, waiting_for: set[str]) -> None:
+async def _watch_deployments(client: KubeClient, fleet: Fleet, pools: PoolFleet, waiting_for: set[str], wake: Callable[[], None]) -> None:
+    """`wake`: there is something to decide."""
     path = collection_path("apps/v1", "deployments")
     async for event in watch_objects(client, path, label_selector=LABEL_FUNCTION, keep=view_deployment):
         now = _clock()
         if isinstance(event, Listed):
-            fleet.keep_deployments((key for key, _ in event.items), now)
-            for key, view in event.items:
-                fleet.set_deployment(key, view, now)
+            found = [key for key, _ in event.items]
+            fleet.keep_deployments(found, now)
+            pools.keep_refused("Deployment", found, now)
+        items = event.items if isinstance(event, Listed) else (event.item,)
+        gone = isinstance(event, Deleted)
+        for key, view in items:
+            fleet.set_deployment(key, None if gone else view, now)
+            if pools.set_refused(key, "Deployment", now, refused=view.refused and not gone):
+                wake()
+        if isinstance(event, Listed):
             waiting_for.discard("deployments")
-        else:
-            key, view = event.item
-            fleet.set_deployment(key, None if isinstance(event, Deleted) else view, now)
 
 
 async def _tick(autoscaler: Autoscaler, seconds: float, waiting_for: set[str]) -> None:

@@ -42,6 +42,8 @@ class DeploymentView:
     replicas: int
     ready: int
     version: int
+    refused: bool = False
+    """It lacks pods that a quota of its namespace has no room for."""
 
 
 @dataclass(slots=True)

@@ -87,7 +87,8 @@ class PoolApplier:
             )
             self._fleet.scaled(order.key, scale.replicas, scale_version(scale))
             if scale.written:
-                logger.info("pool scaled", extra={"pool": str(order.key), "before": order.current, "after": scale.replicas})
+                said = "pool gives way: a quota refuses a function's pod" if order.gives_way else "pool scaled"
+                logger.info(said, extra={"pool": str(order.key), "before": order.current, "after": scale.replicas})
             return
         path = object_path("v1", "pods", namespace, order.pod)
         if isinstance(order, Remove):

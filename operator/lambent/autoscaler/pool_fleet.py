@@ -9,10 +9,15 @@ from typing import Final
 from lambent.autoscaler.pool_refill import STARTING_SECONDS, Demand, GatedPod, PoolKey, RefillState, hold_seconds, plan_refill
 from lambent.autoscaler.pool_size import FunctionStarts, PoolHistory, PoolPolicy, rescale_pool
 from lambent.autoscaler.pool_views import PoolPod, PoolUser, PoolView
+from lambent.autoscaler.pool_yield import GivingWay
 from lambent.autoscaler.statistics import FunctionKey, Push
 
 FRESH_SECONDS: Final = 2.0
 """What an activator said longer ago than this says nothing of who waits now."""
+HANDOVER_SECONDS: Final = 1.0
+"""A pool does not give way within this time of a start: a pod that has just become a function may still bear the pool's labels."""
+URGENT_SECONDS: Final = 5.0
+"""It does where a Function has been refused for so long: a pod that is ended while it becomes a function finishes what it runs."""
 PROVED_SECONDS: Final = 60.0
 """A pod that has stayed up for so long, or was taken before, came up well."""
 
@@ -25,6 +30,8 @@ class PoolScale:
     deployment: str
     current: int
     desired: int
+    gives_way: bool = False
+    """To a Function whose pod the namespace's quota refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,7 @@ class PoolFleet:
         self._users: dict[FunctionKey, _User] = {}
         self._histories: dict[PoolKey, PoolHistory] = {}
         self._pools: dict[PoolKey, _Pool] = {}
+        self._giving = GivingWay()
         self._waiting: dict[str, tuple[float, bool]] = {}
         self._asked_at = float("-inf")
         self._calm_at = float("-inf")
@@ -135,6 +143,14 @@ class PoolFleet:
         """After a list: all others are gone."""
         for key in self._users.keys() - set(keys):
             del self._users[key]
+
+    def set_refused(self, key: FunctionKey, said_by: str, now: float, *, refused: bool) -> bool:
+        """A quota refuses a pod of that Function, or not any more, as `said_by` (a kind of object) tells; whether that is new."""
+        return self._policy.size > 0 and self._giving.note(key, said_by, now, refused=refused)
+
+    def keep_refused(self, said_by: str, keys: Iterable[FunctionKey], now: float) -> None:
+        """After a list: of all others, that kind of object says nothing any more."""
+        self._giving.keep(said_by, frozenset(keys), now)
 
     def set_pool(self, key: PoolKey, view: PoolView | None) -> None:
         """A pool's Deployment as it is now; None: deleted. What is older than the last write is left aside."""
@@ -212,9 +228,9 @@ class PoolFleet:
                 lifts.append(Lift(key, name, view.uid, view.gate))
         return (*self._removals(), *self._scales(now), *lifts)
 
-    def has_gated(self) -> bool:
-        """Whether a pod waits to be let go: then it is worth looking again soon."""
-        return any(pod.let_go_at is None for pool in self._pools.values() for pod in pool.pods.values())
+    def is_pressing(self, now: float) -> bool:
+        """Whether a pod waits to be let go, or a pool is about to give way: then it is worth looking again soon."""
+        return self._giving.is_young(now) or any(pod.let_go_at is None for pool in self._pools.values() for pod in pool.pods.values())
 
     def figures(self, now: float) -> list[PoolFigures]:
         """Every pool for the metrics."""
@@ -244,10 +260,19 @@ class PoolFleet:
                 continue
             desired = self._desired(key, pool.view, now)
             if desired != pool.view.replicas:
-                scales.append(PoolScale(key, pool.view.name, pool.view.replicas, desired))
+                gives_way = desired == 0 and self._gives_way(key, now)
+                scales.append(PoolScale(key, pool.view.name, pool.view.replicas, desired, gives_way))
         return scales
 
+    def _gives_way(self, key: PoolKey, now: float) -> bool:
+        if not self._giving.is_due(key.namespace, now):
+            return False
+        handed_over = now - self._histories.get(key, PoolHistory()).started_at >= HANDOVER_SECONDS
+        return handed_over or self._giving.refused_seconds(key.namespace, now) >= URGENT_SECONDS
+
     def _desired(self, key: PoolKey, view: PoolView, now: float) -> int:
+        if self._gives_way(key, now):
+            return 0
         return rescale_pool(now, view.replicas, self._histories.get(key, PoolHistory()), self._policy)
 
     def _state(self, key: PoolKey, pool: _Pool, now: float) -> RefillState:

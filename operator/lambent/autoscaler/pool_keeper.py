@@ -19,8 +19,8 @@ SELECTOR: Final = f"{LABEL_ROLE}={ROLE_POOL},{LABEL_RUNTIME}"
 LISTS: Final = 2
 PAUSE_SECONDS: Final = 0.1
 """Between two decisions: pods' changes come in bursts."""
-GATED_SECONDS: Final = 0.25
-"""How soon to look again while pods wait to be let go: that the load ends is no event."""
+SOON_SECONDS: Final = 0.25
+"""How soon to look again while pods wait to be let go, or a pool is about to give way: that time has passed is no event."""
 
 
 class PoolOrders(Protocol):
@@ -51,6 +51,10 @@ class PoolKeeper:
         self._is_ready = is_ready
         self._listed: set[str] = set()
         self._changed = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something has changed that pools depend on: decide soon."""
+        self._changed.set()
 
     async def watch_pools(self) -> None:
         """Follow the Deployments of pools."""
@@ -96,5 +100,5 @@ class PoolKeeper:
                     shown_at = now
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(tick_seconds, GATED_SECONDS) if self._fleet.has_gated() else tick_seconds):
+                async with asyncio.timeout(min(tick_seconds, SOON_SECONDS) if self._fleet.is_pressing(self._clock()) else tick_seconds):
                     await self._changed.wait()

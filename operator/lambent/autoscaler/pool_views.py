@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lambent.api.conditions import FALSE, READY, REASON_QUOTA_EXCEEDED
 from lambent.api.fields import InvalidSpecError
 from lambent.api.function import parse_function_spec
 from lambent.api.gates import find_gate
 from lambent.api.group import LABEL_RUNTIME, REFILL_GATE
 from lambent.api.pool import why_not_pooled
+from lambent.api.status import parse_status
 from lambent.autoscaler.pool_refill import PoolKey
 from lambent.autoscaler.views import version_of
 
@@ -67,6 +69,12 @@ def view_user(body: Json, max_memory_bytes: int) -> PoolUser | None:
     asked_at = max(_epoch(metadata.get("creationTimestamp")), _epoch(status.get("lastInvoked")))
     # One text for all Functions of a namespace: there may be ten thousand.
     return PoolUser(PoolKey(sys.intern(metadata["namespace"]), sys.intern(spec.runtime)), asked_at, spec.scaling.max_scale)
+
+
+def is_refused(body: Json) -> bool:
+    """Whether a Function's condition says that a quota has no room for a pod: also for one that proves a new revision."""
+    ready = parse_status(body.get("status")).condition(READY)
+    return ready is not None and (ready.status, ready.reason) == (FALSE, REASON_QUOTA_EXCEEDED)
 
 
 def view_pool(body: Json) -> tuple[PoolKey, PoolView]:

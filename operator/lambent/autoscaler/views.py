@@ -7,6 +7,7 @@ from typing import Any
 from lambent.api.fields import Fields, InvalidSpecError
 from lambent.api.function import MAX_CONCURRENCY, MAX_TIMEOUT_SECONDS
 from lambent.api.group import LABEL_FUNCTION
+from lambent.api.refusal import is_out_of_quota
 from lambent.api.scaling import parse_scaling
 from lambent.api.status import parse_status
 from lambent.autoscaler.observed_function import DeploymentView, FunctionView
@@ -38,9 +39,17 @@ def view_deployment(body: Json) -> tuple[FunctionKey, DeploymentView]:
     """A Deployment that carries the label of a Function."""
     metadata = body["metadata"]
     # The API server defaults replicas to 1 and leaves readyReplicas out at zero.
-    replicas, ready = body.get("spec", {}).get("replicas", 1), body.get("status", {}).get("readyReplicas", 0)
+    status = body.get("status", {})
+    replicas, ready = body.get("spec", {}).get("replicas", 1), status.get("readyReplicas", 0)
     key = FunctionKey(metadata["namespace"], metadata["labels"][LABEL_FUNCTION])
-    return key, DeploymentView(metadata["name"], replicas, ready, version_of(metadata.get("resourceVersion")))
+    refused = status.get("replicas", 0) < replicas and any(map(_is_out_of_quota, status.get("conditions") or ()))
+    return key, DeploymentView(metadata["name"], replicas, ready, version_of(metadata.get("resourceVersion")), refused)
+
+
+def _is_out_of_quota(condition: Json) -> bool:
+    return (
+        condition.get("type") == "ReplicaFailure" and condition.get("status") == "True" and is_out_of_quota(str(condition.get("message")))
+    )
 
 
 def version_of(resource_version: str | None) -> int:

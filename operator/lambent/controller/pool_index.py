@@ -53,6 +53,10 @@ class PoolIndex:
         """Whether a Function that was seen may take its pods."""
         return pool in self._users
 
+    def users(self, pool: Pool) -> list[Name]:
+        """The Functions that were seen and may take its pods, by name."""
+        return sorted(self._users.get(pool, ()))
+
     def _leave(self, name: Name) -> Iterator[Pool]:
         before = self._pools.pop(name, None)
         if before is None:

@@ -12,11 +12,14 @@ from lambent.api.group import API_VERSION, FUNCTIONS
 from lambent.api.names import pool as pool_name
 from lambent.controller.drift import Accepted
 from lambent.controller.execution import Executor, RefusedError
-from lambent.controller.observation import read_child
+from lambent.controller.observation import read_child, read_function
 from lambent.controller.options import Installation
-from lambent.controller.pool_decision import ObservedPool, decide_pool, find_foreign
+from lambent.controller.plan import WARNING, Notice
+from lambent.controller.pool_decision import ObservedPool, decide_pool, find_foreign, is_own
 from lambent.controller.pool_index import Pool, PoolIndex, has_pool, pool_of
 from lambent.controller.reconcile import TERMINATING
+from lambent.controller.refusal_words import word_pool_refusal
+from lambent.controller.views import view_deployment
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.paths import collection_path
 
@@ -24,6 +27,8 @@ logger: Final = logging.getLogger(__name__)
 REFUSED_SECONDS: Final = 60.0
 """How soon a write that was refused is tried again; until then, functions start by their Deployments."""
 PAGE: Final = 100
+TOLD_FUNCTIONS: Final = 20
+"""So many Functions of a namespace are told that their pool has no pods; there may be thousands, and all have the same trouble."""
 
 
 class PoolReconciler:
@@ -35,7 +40,7 @@ class PoolReconciler:
         self._installation = installation
         self._index = index
         self._accepted: dict[Pool, dict[str, Accepted]] = {}
-        self._refused: dict[Pool, str] = {}
+        self._troubles: dict[Pool, str] = {}
 
     async def reconcile(self, pool: Pool) -> float | None:
         """One step; the seconds until the next look where a write was refused, None for not before something changes."""
@@ -46,25 +51,38 @@ class PoolReconciler:
             wanted = await self._find_user(pool)
         if not wanted:
             self._accepted.pop(pool, None)
-            self._refused.pop(pool, None)
-        elif foreign := find_foreign(observed):
-            self._tell(pool, f"there is a {foreign} {pool_name(pool.runtime)} that is not the pool's")
+            self._troubles.pop(pool, None)
+        again_seconds = None
+        trouble = _find_trouble(observed)
         try:
             for write in decide_pool(observed, self._installation, wanted=wanted):
                 accepted = await self._executor.write(pool.namespace, write)
                 if accepted is not None:
                     self._accepted.setdefault(pool, {})[write.kind] = accepted
         except RefusedError as refused:
-            if TERMINATING not in refused.message:
-                self._tell(pool, str(refused))
-            return REFUSED_SECONDS
-        return None
+            again_seconds = REFUSED_SECONDS
+            trouble = "" if TERMINATING in refused.message else word_pool_refusal(refused.message)
+        if wanted:
+            await self._tell(observed, trouble)
+        return again_seconds
 
-    def _tell(self, pool: Pool, message: str) -> None:
-        """No Function's status speaks of pools, since every function works without: the log does, once for each message."""
-        if self._refused.get(pool) != message:
-            self._refused[pool] = message
-            logger.warning("no pool", extra={"namespace": pool.namespace, "runtime": pool.runtime, "error": message})
+    async def _tell(self, observed: ObservedPool, trouble: str) -> None:
+        """Say once what is wrong: in the log, and by Events on the pool's Deployment and on Functions that would use it. No status of a
+        Function speaks of pools, since every function works without."""
+        pool = observed.pool
+        if self._troubles.get(pool, "") == trouble:
+            return
+        self._troubles[pool] = trouble
+        if not trouble:
+            return
+        logger.warning("no pool", extra={"namespace": pool.namespace, "runtime": pool.runtime, "error": trouble})
+        notice = Notice(WARNING, "PoolRefused", trouble)
+        if observed.deployment is not None and is_own(observed.deployment):
+            await self._executor.tell({"apiVersion": "apps/v1", "kind": "Deployment", **observed.deployment}, notice)
+        for namespace, name in self._index.users(pool)[:TOLD_FUNCTIONS]:
+            body = await read_function(self._client, namespace, name)
+            if body is not None:
+                await self._executor.tell(body, notice)
 
     async def _observe(self, pool: Pool) -> ObservedPool:
         name = pool_name(pool.runtime)
@@ -90,3 +108,12 @@ class PoolReconciler:
             return pool_of(parse_function(body), self._installation) == pool
         except InvalidSpecError:
             return False
+
+
+def _find_trouble(observed: ObservedPool) -> str:
+    """What keeps a pool that is wanted from having pods, in words that stay the same while nothing changes; empty where nothing does."""
+    foreign = find_foreign(observed)
+    if foreign:
+        return f"functions start without a generic pod: there is a {foreign} {pool_name(observed.pool.runtime)} that is not the pool's"
+    failure = view_deployment(observed.deployment).failure if observed.deployment is not None else ""
+    return word_pool_refusal(failure) if failure else ""

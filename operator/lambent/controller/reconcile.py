@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from lambent.api import conditions
 from lambent.api.fields import InvalidSpecError
 from lambent.api.function import Function, parse_function
 from lambent.api.group import FUNCTIONS
@@ -21,8 +22,10 @@ from lambent.controller.status_pace import StatusPace
 from lambent.controller.views import Counts
 from lambent.kube.client import Json, KubeClient
 
+SOON_SECONDS: Final = 2.0
 REFUSED_SECONDS: Final = 30.0
-"""How soon a write that was refused is tried again: quotas and admission rules change without telling."""
+"""A write that was refused is tried again after the first of these, later after as long as it has been refused, at most the second: generic
+pods give way to those that a quota refuses, and quotas and admission rules change without telling."""
 
 TERMINATING: Final = "because it is being terminated"
 """Part of what the API server says to whoever creates something in a namespace that is being deleted."""
@@ -180,7 +183,15 @@ class FunctionReconciler:
         # The status of the same step, without its writes: none of them is said to have happened.
         status = {key: value for key, value in (told.status or {}).items() if key != "readyRevision"}
         await self._carry_out(body, replace(told, writes=(), status=status or None))
-        return REFUSED_SECONDS
+        return _again_seconds(self._clock(), observed)
+
+
+def _again_seconds(now: datetime, observed: Observed) -> float:
+    ready = observed.function.status.condition(conditions.READY)
+    if ready is None or ready.status != conditions.FALSE or not ready.last_transition_time:
+        return SOON_SECONDS
+    elapsed = (now - datetime.fromisoformat(ready.last_transition_time)).total_seconds()
+    return min(REFUSED_SECONDS, max(SOON_SECONDS, elapsed))
 
 
 def _sooner(seconds: float, other: float | None) -> float:

@@ -348,7 +348,7 @@ def test_figures_count_what_waits_and_what_is_ready() -> None:
     world.add("b")
 
     assert world.fleet.figures(world.now) == [PoolFigures(KEY, desired=2, ready=1, gated=1)]
-    assert world.fleet.has_gated()
+    assert world.fleet.is_pressing(world.now)
 
 
 def test_without_pools_there_are_no_orders() -> None:

@@ -16,7 +16,7 @@ from lambent.controller.execution import Executor
 from lambent.controller.labels import object_labels
 from lambent.controller.options import Installation, Pools
 from lambent.controller.pool_index import Pool, PoolIndex, pool_of
-from lambent.controller.pool_reconcile import PAGE, REFUSED_SECONDS, PoolReconciler
+from lambent.controller.pool_reconcile import PAGE, REFUSED_SECONDS, TOLD_FUNCTIONS, PoolReconciler
 from lambent.controller.reconcile import FunctionReconciler
 from lambent.kube.client import KubeClient
 from lambent.kube.errors import ForbiddenError
@@ -221,6 +221,62 @@ def test_a_refused_pool_is_told_once_and_tried_again() -> None:
     assert keeper.reconcile() is None
 
     assert keeper.made == {DEPLOYMENT, POLICY}
+
+
+def refuse_pods(keeper: Keeper, message: str) -> None:
+    condition = {"type": "ReplicaFailure", "status": "True", "message": message}
+    keeper.api.objects[DEPLOYMENT]["status"] = {"conditions": [condition]}
+
+
+def told(keeper: Keeper) -> list[tuple[str, str, int]]:
+    """Kind and name of the object, and how often, of each Event that tells of the pool."""
+    events = [body for body in keeper.api.objects.values() if body.get("reason") == "PoolRefused"]
+    return sorted((event["involvedObject"]["kind"], event["involvedObject"]["name"], event["count"]) for event in events)
+
+
+def test_pods_that_a_rule_of_the_namespace_refuses_are_told_where_users_look() -> None:
+    keeper = Keeper()
+    keeper.see()
+    keeper.reconcile()
+
+    for pod in ("x2x7k", "9qzp4"):
+        refuse_pods(keeper, f'pods "lambent-pool-python3-11-{pod}" is forbidden: failed quota: cpu: must specify limits.cpu for: function')
+        keeper.reconcile()
+
+    assert told(keeper) == [("Deployment", "lambent-pool-python3-11", 1), ("Function", "hello", 1)]
+    (text,) = {body["message"] for body in keeper.api.objects.values() if body.get("reason") == "PoolRefused"}
+    assert "limits.cpu" in text
+
+
+def test_a_thousand_functions_are_not_told_one_by_one() -> None:
+    keeper = Keeper()
+    for number in range(50):
+        body = a_manifest()
+        body["metadata"]["name"] = f"f{number}"
+        keeper.api.put(f"{FUNCTIONS}/f{number}", body)
+        keeper.index.note(("default", f"f{number}"), POOL)
+    keeper.reconcile()
+    refuse_pods(keeper, "minimum cpu usage per Container is 100m, but request is 10m")
+
+    keeper.reconcile()
+
+    assert len(told(keeper)) == 1 + TOLD_FUNCTIONS
+
+
+def test_a_trouble_that_comes_back_is_told_again() -> None:
+    keeper = Keeper()
+    keeper.see()
+    keeper.reconcile()
+    message = "failed quota: cpu: must specify limits.cpu for: function"
+    refuse_pods(keeper, message)
+    keeper.reconcile()
+    keeper.api.objects[DEPLOYMENT]["status"] = {}
+    keeper.reconcile()
+
+    refuse_pods(keeper, message)
+    keeper.reconcile()
+
+    assert [count for _, _, count in told(keeper)] == [2, 2]
 
 
 def test_a_namespace_on_its_way_out_is_no_news(caplog: pytest.LogCaptureFixture) -> None:

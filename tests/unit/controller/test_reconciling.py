@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from lambent.controller.execution import Executor
-from lambent.controller.reconcile import REFUSED_SECONDS, FunctionReconciler
+from lambent.controller.reconcile import REFUSED_SECONDS, SOON_SECONDS, FunctionReconciler
 from lambent.controller.trigger_index import Name, TriggerIndex
 from lambent.controller.trigger_reconcile import TriggerReconciler
 from lambent.controller.views import Counts
@@ -186,11 +186,13 @@ def test_what_the_api_server_refuses_is_told_and_tried_again(bench: Bench) -> No
     bench.function()
     bench.api.fail["POST", "/deployments"] = InvalidError(422, "Invalid", "spec.template.spec.tolerations[0]: Invalid value")
 
-    again = bench.step()
+    assert bench.step() == SOON_SECONDS
 
-    assert again == REFUSED_SECONDS
     assert bench.ready[:2] == ("False", "InvalidSpec")
     assert "tolerations" in bench.ready[2]
+    for elapsed in (10.0, 3600.0):
+        bench.api.objects[FUNCTION]["status"]["conditions"][0]["lastTransitionTime"] = (now() - timedelta(seconds=elapsed)).isoformat()
+        assert min(elapsed, REFUSED_SECONDS) <= (bench.step() or 0.0) <= REFUSED_SECONDS, "the longer, the more seldom"
     bench.api.fail.clear()
     bench.settle()
     assert bench.ready[:2] == ("Unknown", "Deploying")

@@ -25,6 +25,8 @@ class Load:
     p99_ms: float
     requests_per_second: float
     requests: int
+    refused: int
+    """Answers other than 2xx and 3xx; among the requests, and among the errors."""
     errors: int
 
 
@@ -61,8 +63,8 @@ def parse_wrk(output: str) -> Load:
         raise BenchError(f"wrk printed no total:\n{output}")
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
-    errors = int(refused[1]) if refused else 0
-    errors += sum(map(int, broken.groups())) if broken else 0
+    refusals = int(refused[1]) if refused else 0
+    errors = refusals + (sum(map(int, broken.groups())) if broken else 0)
     requests = int(total[1])
     return Load(
         quantile("50"),
@@ -71,6 +73,7 @@ def parse_wrk(output: str) -> Load:
         quantile("99"),
         requests / (float(total[2]) * _UNITS[total[3]] / 1e3),
         requests,
+        refusals,
         errors,
     )
 

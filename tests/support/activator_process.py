@@ -2,7 +2,8 @@
 
 `python -m tests.support.activator_process '{"functions": [...], "limits": {...}, "front": {...}}'` prints
 `{"http": PORT, "links": PORT}` and serves until SIGTERM. Lines on stdin change it: `{"peers": [...]}`, `{"function": {...}}`. What it asks
-for and hears is a line on stdout each: `{"start": NAME, "replicas": N}`, `{"initialized": NAME, "outcome": …}`.
+for and hears is a line on stdout each: `{"start": NAME, "replicas": N}`, `{"initialized": NAME, "outcome": …}`. To `{"figures": true}` on
+stdin it says what it holds: `{"figures": {"receiving": …, "connections": …, "residentKiB": …, …}}`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import json
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -48,6 +50,20 @@ def say(line: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def figures(activator: Activator) -> dict[str, int]:
+    """What is held, and the process' resident memory."""
+    front = activator.front.figures()
+    status = Path("/proc/self/status").read_text()
+    return {
+        "receiving": front.receiving_bytes,
+        "unread": front.unread_bytes,
+        "connections": front.connections,
+        "queued": activator.admission.queued,
+        "running": activator.admission.running,
+        "residentKiB": next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")),
+    }
+
+
 async def main(options: dict[str, Any]) -> None:
     configure_logging("WARNING", "TEXT", sys.stderr)
     surroundings = Surroundings()
@@ -81,6 +97,8 @@ async def main(options: dict[str, Any]) -> None:
             activator.exchange.set_peers(change["peers"])
         if "function" in change:
             activator.configuration.put_function(parse_function(change["function"]))
+        if "figures" in change:
+            say({"figures": figures(activator)})
 
     loop.add_reader(sys.stdin, read)
     say({"http": activator.http_port, "links": activator.link_port})

@@ -55,7 +55,10 @@ class Activator:
         trusted_proxies: Sequence[str] = (),
         failed: Failed | None = None,
     ) -> None:
-        """Without `pool` all pods are started as the function's. `trusted_proxies` are networks. `failed` counts background tasks that fail."""
+        """Without `pool` all pods are started as the function's. `trusted_proxies` are networks.
+
+        `failed` counts background tasks that fail.
+        """
         self.background = Supervisor(failed)
         """All that runs beside requests, until `close`: whoever has more of that starts it here."""
         self.admission = Admission(limits)
@@ -83,8 +86,8 @@ class Activator:
             region=region,
             pool_memory_bytes=pool.memory_bytes if pool is not None else 0,
         )
-        self._front = Front(self.gateway, limits=front_limits)
-        metrics.registry.register(FrontCollector(self._front.figures))
+        self.front = Front(self.gateway, limits=front_limits)
+        metrics.registry.register(FrontCollector(self.front.figures))
         self._links: asyncio.Server | None = None
         self.http_port = 0
         self.link_port = 0
@@ -106,15 +109,15 @@ class Activator:
 
     async def start_http(self, host: str | None, port: int) -> None:
         """Take requests."""
-        self.http_port = await self._front.start(host, port)
+        self.http_port = await self.front.start(host, port)
 
     def say_goodbye(self) -> None:
         """From now on every answer ends its connection, so that kept ones move to another activator; new ones are still taken."""
-        self._front.say_goodbye()
+        self.front.say_goodbye()
 
     async def close(self, grace_seconds: float) -> None:
         """Answer what is under way, at most that long; then let the shims go."""
-        await self._front.close(grace_seconds)
+        await self.front.close(grace_seconds)
         self.exchange.leave()
         if self._links is not None:
             self._links.close()

@@ -91,6 +91,15 @@ class ActivatorProcess:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.http}"
 
+    def figures(self) -> dict[str, int]:
+        """What it holds, and its resident memory."""
+        before = len(self._figures())
+        self.tell({"figures": True})
+        return dict(wait_for(lambda: self._figures()[before:], "the activator's figures", 20, 0.005)[0])
+
+    def _figures(self) -> list[dict[str, int]]:
+        return [line["figures"] for line in self.said if "figures" in line]
+
     def initialized(self, count: int) -> bool:
         return sum("initialized" in line for line in self.said) >= count
 

@@ -68,8 +68,10 @@ def response_headers(headers: Any, more: Iterable[tuple[str, Any]] = ()) -> Head
             raise BadResponseError(f"{shown(name)} is no header name")
         if isinstance(value, bool):
             value = "true" if value else "false"
-        if isinstance(value, int | float):
-            value = repr(value) if abs(value) < 10**_SHOWN else None
+        elif isinstance(value, int):
+            value = str(value) if abs(value) < 10**_SHOWN else None
+        elif isinstance(value, float):
+            value = str(value)
         if not isinstance(value, str) or _FORBIDDEN.search(value):
             raise BadResponseError(f"header {shown(name)} must be text without control characters, or a number of up to {_SHOWN} digits")
         lower = name.lower()

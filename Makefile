@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 CLUSTER_RUN := python3 -m cluster
 
-.PHONY: help demo test check lint types fast compiled venv up down images status e2e dev bench scale lock
+.PHONY: help demo test check lint types fast compiled cgroup2 venv up down images status e2e dev bench scale lock
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,11 @@ fast: venv ## Unit, property, contract and component tests
 compiled: build/compiled/ready ## The tests of activator and shim against the modules as the images have them, compiled to C
 	$(PYTHON) -m pytest -o "pythonpath=build/compiled/operator build/compiled/shim runtime-images/python ." \
 	  tests/{unit,property,component}/{activator,runtime}
+
+CGROUP2_TESTS ?= tests/component/runtime
+
+cgroup2: venv ## The shim's tests in a small virtual machine with cgroup v2 (CGROUP2_TESTS: others)
+	@python3 -m cluster.vm -q $(CGROUP2_TESTS)
 
 COMPILED_FROM := $(shell find operator/lambent runtime-images/shim/lambent_shim -name '*.py') operator/compile_modules.py \
   operator/pyproject.toml runtime-images/shim/pyproject.toml

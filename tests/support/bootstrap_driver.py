@@ -19,10 +19,10 @@ from lambent_shim.configuration import Configuration, parse_configuration
 from lambent_shim.environment import build_environment
 from lambent_shim.kernel import become_subreaper
 from lambent_shim.spawn import Ends, order_fork, send_ends, spawn_prepared
+from tests.support.patience import PATIENCE_SECONDS
 
 RUNTIME_DIR = Path(__file__).parents[2] / "runtime-images/python"
 PYTHON = shutil.which("python3.11") or shutil.which("python3") or "python3"
-PATIENCE_SECONDS = 30
 
 
 class Answer(NamedTuple):

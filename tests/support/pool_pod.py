@@ -10,6 +10,7 @@ from typing import Any
 
 from lambent.api import link as wire
 from tests.support.bootstrap_driver import PYTHON, RUNTIME_DIR
+from tests.support.patience import FUNCTION_TIMEOUT_SECONDS
 from tests.support.scripted_activator import ScriptedActivator, ScriptedLink, Shim, run_shim_process
 
 HELLO = 'def handler(event, context):\n    return {"hello": event.get("name", "world")}\n'
@@ -32,7 +33,7 @@ def become(
         "runtime": "python3.11",
         "handler": "app.handler",
         "version": "$LATEST",
-        "timeoutSeconds": 20,
+        "timeoutSeconds": FUNCTION_TIMEOUT_SECONDS,
         "memoryMiB": 128,
         "concurrency": 1,
         "region": "us-east-1",

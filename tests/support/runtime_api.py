@@ -18,7 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.support.bootstrap_driver import PATIENCE_SECONDS, Answer
+from tests.support.bootstrap_driver import Answer
+from tests.support.patience import PATIENCE_SECONDS
 
 _PREFIX = "/2018-06-01/runtime"
 

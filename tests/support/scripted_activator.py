@@ -19,10 +19,11 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 import lambent_shim
 from lambent.api import link as wire
 from tests.support.bootstrap_driver import PYTHON, RUNTIME_DIR
+from tests.support.patience import FUNCTION_TIMEOUT_SECONDS, PATIENCE_SECONDS
+from tests.support.pod_cgroup import DEFAULT_MEMORY_MIB, NO_LIMITS, POOL_MEMORY_MIB, PodGroup, PodLimits, pod_group
 
 # The modules that this process tests, compiled ones too.
 SHIM = Path(lambent_shim.__file__).parent
-PATIENCE_SECONDS = 30
 
 
 class Result(NamedTuple):
@@ -172,8 +173,9 @@ class ScriptedActivator:
 class Shim:
     """The real shim, as a process."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, group: PodGroup | None) -> None:
         self.process = process
+        self._group = group
         self.lines: list[str] = []
         self._changed = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
@@ -183,6 +185,12 @@ class Shim:
         while line := await self.process.stdout.readline():
             self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
             self._changed.set()
+
+    @property
+    def group(self) -> PodGroup:
+        """Its pod's control groups, in a test that needs some."""
+        assert self._group is not None
+        return self._group
 
     async def logged(self, wanted: Callable[[str], bool]) -> str:
         """The first log line that is wanted, now or later."""
@@ -207,23 +215,34 @@ class Shim:
 
 
 @asynccontextmanager
-async def run_shim_process(configuration: Mapping[str, Any], environment: Mapping[str, str]) -> AsyncIterator[Shim]:
-    """The real shim with that LAMBENT_SHIM, ended with the block."""
+async def run_shim_process(
+    configuration: Mapping[str, Any], environment: Mapping[str, str], limits: PodLimits = NO_LIMITS
+) -> AsyncIterator[Shim]:
+    """The real shim with that LAMBENT_SHIM, ended with the block; in a pod's control groups where such can be made."""
     given = {"PATH": os.environ["PATH"], "LAMBENT_SHIM": json.dumps(configuration)} | dict(environment)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", str(SHIM), env=given, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=1 << 24
-    )
-    shim = Shim(process)
-    try:
-        yield shim
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            try:
-                await shim.ended()
-            except TimeoutError:
-                process.kill()
-                await shim.ended()
+    memory_mib = configuration.get("memoryMiB", POOL_MEMORY_MIB if configuration.get("pool") else DEFAULT_MEMORY_MIB)
+    with pod_group(memory_mib, limits) as group:
+        process = await asyncio.create_subprocess_exec(
+            *(() if group is None else group.launcher),
+            sys.executable,
+            "-I",
+            str(SHIM),
+            env=given,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 24,
+        )
+        shim = Shim(process, group)
+        try:
+            yield shim
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                try:
+                    await shim.ended()
+                except TimeoutError:
+                    process.kill()
+                    await shim.ended()
 
 
 async def find_free_port() -> int:
@@ -247,7 +266,7 @@ async def probe(port: int, path: str) -> tuple[int, str]:
 
 @asynccontextmanager
 async def run_shim(
-    task_root: Path, code: str, *addresses: str, environment: dict[str, str] | None = None, **fields: Any
+    task_root: Path, code: str, *addresses: str, environment: dict[str, str] | None = None, limits: PodLimits = NO_LIMITS, **fields: Any
 ) -> AsyncIterator[Shim]:
     """A shim with a function `app.handler`, dialling these addresses."""
     (task_root / "app.py").write_text(code)
@@ -258,14 +277,14 @@ async def run_shim(
         "handler": "app.handler",
         "activators": list(addresses),
         "taskRoot": str(task_root),
-        "timeoutSeconds": 20,
+        "timeoutSeconds": FUNCTION_TIMEOUT_SECONDS,
         "statusPort": 0,
         "runtimeDir": str(RUNTIME_DIR),
         "python": PYTHON,
         "pod": "probe-1",
         "parentPid": os.getpid(),
     }
-    async with run_shim_process(configuration | fields, environment or {}) as shim:
+    async with run_shim_process(configuration | fields, environment or {}, limits) as shim:
         yield shim
 
 

@@ -56,7 +56,6 @@ DECISIONS = (
     "controller/pool_manifests.py",
     "controller/resting.py",
     "controller/rollout.py",
-    "controller/served.py",
     "controller/status_pace.py",
     "controller/status_patch.py",
     "controller/status_plan.py",

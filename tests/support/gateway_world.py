@@ -8,12 +8,14 @@ from typing import Any
 
 from lambent.activator.admission.model import Failure, FunctionKey, Invocation, Rules
 from lambent.activator.configuration import Configuration
-from lambent.activator.gateway import Gateway
+from lambent.activator.gateway import EVERY_DOOR, Doors, Gateway
 from lambent.activator.http import Headers, HttpRequest, HttpResponse
 from lambent.activator.identity import Identities
 from lambent.activator.proxies import TrustedProxies
 from lambent.activator.reply import Reply
+from lambent.activator.routing.table import Table
 from lambent.api.function import parse_function
+from lambent.api.hosts import Domains
 from lambent.api.trigger import parse_trigger
 
 EPOCH_SECONDS = 1_583_348_638.39
@@ -42,7 +44,7 @@ class CountedMetrics:
 class GatewayWorld:
     """`answer` is what functions answer: a value to be JSON, a `Reply`, a `Failure`, or a function of the invocation."""
 
-    def __init__(self, answer: Any = None, trusted_proxies: Sequence[str] = ()) -> None:
+    def __init__(self, answer: Any = None, domains: Domains | None = None, trusted_proxies: Sequence[str] = ()) -> None:
         self.answer = answer
         self.invocations: list[Invocation] = []
         self.rules: dict[FunctionKey, Rules | None] = {}
@@ -54,8 +56,9 @@ class GatewayWorld:
             clock=lambda: EPOCH_SECONDS,
             identities=Identities(lambda count: bytes(range(256)) * (count // 256)),
             proxies=TrustedProxies(trusted_proxies),
+            table=Table(domains),
         )
-        self.configuration = Configuration(self.gateway, self.rules.__setitem__, lambda _: None)
+        self.configuration = Configuration(self.gateway, self.rules.__setitem__, lambda _: None, domains=domains)
 
     def submit(self, invocation: Invocation) -> None:
         """The gateway's `Invoker`: answers at once."""
@@ -77,17 +80,31 @@ class GatewayWorld:
         }
         self.configuration.put_function(parse_function(body))
 
-    def add_trigger(self, function: str = "hello", name: str = "t", namespace: str = "default", **http: Any) -> None:
-        body = {"metadata": {"name": name, "namespace": namespace}, "spec": {"function": {"name": function}, "http": http}}
+    def add_trigger(
+        self, function: str = "hello", name: str = "t", namespace: str = "default", created: str = "2026-01-01T00:00:00Z", **http: Any
+    ) -> None:
+        metadata = {"name": name, "namespace": namespace, "creationTimestamp": created}
+        body = {"metadata": metadata, "spec": {"function": {"name": function}, "http": http}}
         self.configuration.put_trigger(parse_trigger(body))
 
+    @staticmethod
+    def key(name: str, namespace: str = "default") -> FunctionKey:
+        return FunctionKey(namespace, name)
+
     def request(
-        self, method: str, target: str, *, host: str = "127.0.0.1:8080", headers: Headers | None = None, body: bytes = b""
+        self,
+        method: str,
+        target: str,
+        *,
+        host: str = "127.0.0.1:8080",
+        headers: Headers | None = None,
+        body: bytes = b"",
+        doors: Doors = EVERY_DOOR,
     ) -> HttpResponse:
         path, _, query = target.partition("?")
         request = HttpRequest(method, path, query, [("Host", host), *(headers or [])], body, "203.0.113.7", port=8080)
         responses: list[HttpResponse] = []
-        self.gateway.handle(request, responses.append)
+        self.gateway.handle_at(doors, request, responses.append)
         (response,) = responses
         return response
 

@@ -18,7 +18,9 @@ from lambent.activator.front.server import BACKLOG, Front
 from lambent.activator.gateway import Gateway
 from lambent.activator.ports import Adopter, Blueprints, InitializationReporter, Provisioner, Verifier
 from lambent.activator.proxies import TrustedProxies
+from lambent.activator.routing.table import Table
 from lambent.activator.session import MAX_FRAME_BYTES
+from lambent.api.hosts import Domains
 from lambent.api.names import DEFAULT_REGION
 from lambent.tasks.supervisor import Failed, Supervisor
 from lambent.telemetry.activator_metrics import ActivatorMetrics, FigureCollector, PoolCollector
@@ -54,6 +56,7 @@ class Activator:
         pool: PoolAccess | None = None,
         trusted_proxies: Sequence[str] = (),
         failed: Failed | None = None,
+        domains: Domains | None = None,
     ) -> None:
         """Without `pool` all pods are started as the function's. `trusted_proxies` are networks.
 
@@ -78,13 +81,14 @@ class Activator:
             failed=failed,
         )
         proxies = TrustedProxies(trusted_proxies) if trusted_proxies else None
-        self.gateway = Gateway(self.exchange, self.metrics, proxies=proxies)
+        self.gateway = Gateway(self.exchange, self.metrics, proxies=proxies, table=Table(domains))
         self.configuration = Configuration(
             self.gateway,
             self.exchange.set_rules,
             self.metrics.forget,
             region=region,
             pool_memory_bytes=pool.memory_bytes if pool is not None else 0,
+            domains=domains,
         )
         self.front = Front(self.gateway, limits=front_limits)
         metrics.registry.register(FrontCollector(self.front.figures))

@@ -24,6 +24,7 @@ from lambent.activator.configuration import Configuration
 from lambent.activator.front.limits import FrontLimits
 from lambent.activator.statistics import StatisticsPusher
 from lambent.api.function import Function, FunctionSpec
+from lambent.api.hosts import Domains, own_hosts
 from lambent.api.status import Initialization
 from lambent.kube.client import KubeClient
 from lambent.settings.activator import ActivatorSettings
@@ -65,6 +66,7 @@ async def run(settings: ActivatorSettings) -> None:
             pool=pool,
             trusted_proxies=settings.trusted_proxies,
             failed=failed,
+            domains=domains_of(settings),
         )
         lookup.configuration, lookup.admission = activator.configuration, activator.admission
         watcher = Watcher(client, activator.configuration)
@@ -74,6 +76,7 @@ async def run(settings: ActivatorSettings) -> None:
         background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "watch of Functions": watcher.watch_functions,
             "watch of Triggers": watcher.watch_triggers,
+            "watch of HostGrants": watcher.watch_grants,
             "watch of starting pods": gatekeeper.watch,
             "start gates": gatekeeper.tend,
             "watch of activators": peers,
@@ -125,6 +128,13 @@ def limits_of(settings: ActivatorSettings) -> Limits:
         starts_at_once=settings.starts_at_once,
         start_retry_seconds=settings.start_retry_seconds,
     )
+
+
+def domains_of(settings: ActivatorSettings) -> Domains:
+    """Hosts that are the installation's own."""
+    services = (settings.activator_service, settings.links_service, settings.lambda_api_service, settings.public_service)
+    own = own_hosts(settings.namespace, services, settings.cluster_domain)
+    return Domains(settings.cluster_domain, settings.domain.lower(), own)
 
 
 def front_limits_of(settings: ActivatorSettings) -> FrontLimits:

@@ -11,8 +11,9 @@ from lambent.api import conditions
 from lambent.api.function import Function
 from lambent.api.names import DEFAULT_REGION, function_arn
 from lambent.api.reasons import FUNCTION_INIT_ERROR, PLATFORM_NOT_READY
+from lambent.api.route_path import parameter_names
 from lambent.api.status import FunctionStatus
-from lambent.api.trigger import Trigger
+from lambent.api.trigger import Http, Trigger
 
 # With these, no pod of a function that has never served will come up by waiting.
 HOPELESS = frozenset(
@@ -62,18 +63,15 @@ def target_of(function: Function, region: str = DEFAULT_REGION) -> Target:
     )
 
 
-def route_of(trigger: Trigger) -> Route | None:
-    """A Trigger's route, None where it has none to serve: another source, disabled, or asking for what is not served yet."""
-    spec = trigger.spec
-    if spec.http is None or not spec.enabled or trigger.deleting or spec.alias is not None or spec.filter or spec.batch:
-        return None
+def route_of(trigger: Trigger, http: Http) -> Route:
+    """A Trigger's route."""
     return Route(
         trigger=FunctionKey(trigger.namespace, trigger.name),
-        function=FunctionKey(trigger.namespace, spec.function),
-        path=spec.http.path,
-        methods=spec.http.methods,
-        payload_format=spec.http.payload_format,
-        precedence=(trigger.created, trigger.namespace, trigger.name),
+        function=FunctionKey(trigger.namespace, trigger.spec.function),
+        path=http.path,
+        methods=http.methods,
+        payload_format=http.payload_format,
+        names=parameter_names(http.path),
     )
 
 

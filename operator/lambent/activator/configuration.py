@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterable
 from lambent.activator.admission.model import FunctionKey, Rules
 from lambent.activator.catalog import route_of, rules_of, target_of
 from lambent.activator.gateway import Gateway
+from lambent.activator.routing.route import EVERY_METHOD, Route, Routes
+from lambent.api.claims import HostClaims, RouteKey, claim_of
 from lambent.api.function import Function
+from lambent.api.grants import HostGrant
+from lambent.api.hosts import Domains
 from lambent.api.names import DEFAULT_REGION
 from lambent.api.pool import why_not_pooled
 from lambent.api.trigger import Trigger
 
 
 class Configuration:
-    """Each change swaps the gateway's table and tells admission; no request waits for it."""
+    """Each change is made in the gateway's table and told to admission; no request waits for it."""
 
     def __init__(
         self,
@@ -24,9 +28,15 @@ class Configuration:
         *,
         region: str = DEFAULT_REGION,
         pool_memory_bytes: int = 0,
+        domains: Domains | None = None,
     ) -> None:
         """Functions of up to `pool_memory_bytes` may be run by pods of a pool."""
         self.functions: dict[FunctionKey, Function] = {}
+        self.claims = HostClaims(domains)
+        self._routes: dict[FunctionKey, Route] = {}
+        """By Trigger, served or not."""
+        self._hosts: dict[tuple[str, str], Routes] = {}
+        """By host and namespace, whether the host belongs to it or not: who gets a host later finds its routes ready."""
         self._gateway = gateway
         self._set_rules = set_rules
         self._forget = forget
@@ -46,42 +56,77 @@ class Configuration:
         self._set_rules(key, rules)
         target = target_of(function, self._region)
         if self._gateway.table.functions.get(key) != target:
-            self._gateway.table = self._gateway.table.with_function(target)
+            self._gateway.table.put_function(target)
 
     def remove_function(self, key: FunctionKey) -> None:
         """Deleted; harmless where it was not known."""
         if self.functions.pop(key, None) is None:
             return
-        self._gateway.table = self._gateway.table.without_function(key)
+        self._gateway.table.drop_function(key)
         self._set_rules(key, None)
         self._forget(key)
 
     def replace_functions(self, functions: Iterable[Function]) -> None:
         """All there are."""
-        kept = set()
-        for function in functions:
-            kept.add(FunctionKey(function.namespace, function.name))
-            self.put_function(function)
+        listed = list(functions)
+        kept = {FunctionKey(function.namespace, function.name) for function in listed}
         for key in [key for key in self.functions if key not in kept]:
             self.remove_function(key)
+        for function in listed:
+            self.put_function(function)
 
     def put_trigger(self, trigger: Trigger) -> None:
         """Added or changed."""
-        route = route_of(trigger)
-        if route is None or trigger.spec.http is None:
-            self.remove_trigger(FunctionKey(trigger.namespace, trigger.name))
-        else:
-            self._gateway.table = self._gateway.table.with_route(trigger.spec.http.host, route)
+        key = FunctionKey(trigger.namespace, trigger.name)
+        claim = claim_of(trigger)
+        if claim is None or trigger.spec.http is None:
+            self.remove_trigger(key)
+            return
+        before = self.claims.find(key)
+        self._routes[key] = route_of(trigger, trigger.spec.http)
+        changed = self.claims.put(claim)
+        if before is not None and before.route != claim.route:
+            self._assign(before.route)
+        self._assign(claim.route)
+        self._serve(changed)
 
     def remove_trigger(self, key: FunctionKey) -> None:
         """Deleted; harmless where it was not known."""
-        self._gateway.table = self._gateway.table.without_route(key)
+        before = self.claims.find(key)
+        if before is None:
+            return
+        changed = self.claims.drop(key)
+        del self._routes[key]
+        self._assign(before.route)
+        self._serve(changed)
 
     def replace_triggers(self, triggers: Iterable[Trigger]) -> None:
         """All there are."""
-        kept = set()
-        for trigger in triggers:
-            kept.add(FunctionKey(trigger.namespace, trigger.name))
-            self.put_trigger(trigger)
-        for key in [key for key in self._gateway.table.triggers if key not in kept]:
+        listed = list(triggers)
+        kept = {FunctionKey(trigger.namespace, trigger.name) for trigger in listed}
+        for key in [key for key in self._routes if key not in kept]:
             self.remove_trigger(key)
+        for trigger in listed:
+            self.put_trigger(trigger)
+
+    def replace_grants(self, grants: Iterable[HostGrant]) -> None:
+        """All HostGrants there are."""
+        self._serve(self.claims.set_grants(grants))
+
+    def _assign(self, route: RouteKey) -> None:
+        """Have a route's requests taken by those that have it now."""
+        host, namespace, pattern = route
+        served = {}
+        for claim in self.claims.served_on(route):
+            for method in claim.methods or (EVERY_METHOD,):
+                served[method] = self._routes[FunctionKey(*claim.trigger)]
+        routes = self._hosts.setdefault((host, namespace), Routes())
+        routes.assign(pattern, served)
+        if not routes:
+            del self._hosts[host, namespace]
+
+    def _serve(self, hosts: Iterable[str]) -> None:
+        """Have hosts answered by the routes of the namespaces that they belong to now."""
+        for host in hosts:
+            owner = self.claims.owner(host)
+            self._gateway.table.serve(host, None if owner is None else self._hosts[host, owner])

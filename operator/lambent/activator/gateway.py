@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from lambent.activator.answer import web_error
@@ -22,7 +23,7 @@ from lambent.activator.http import HttpRequest, HttpResponse
 from lambent.activator.identity import Identities
 from lambent.activator.proxies import TrustedProxies
 from lambent.activator.record import InvocationMetrics, Record
-from lambent.activator.routing.table import ANY_HOST, Table
+from lambent.activator.routing.table import Table
 from lambent.api.reasons import CALLER_BAD_REQUEST, CALLER_NOT_FOUND, CALLER_TOO_LARGE, PLATFORM_INTERNAL, PLATFORM_OVERLOADED, Reason
 
 _REFUSALS: dict[int, tuple[str, Reason]] = {
@@ -35,8 +36,23 @@ _LOGGED = 256
 """Characters of a path in the log."""
 
 
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Which doors a port has."""
+
+    api: bool = True
+    """The Lambda API."""
+    web: bool = True
+    """Function URLs and http Triggers."""
+    in_cluster: bool = True
+    """Function URLs at the hosts that cluster DNS alone knows."""
+
+
+EVERY_DOOR = Doors()
+
+
 class Gateway:
-    """`table` is replaced by whoever watches the configuration. Implements the front's `Gateway`."""
+    """`table` is kept by whoever watches the configuration. Implements the front's `Gateway`."""
 
     def __init__(
         self,
@@ -46,9 +62,10 @@ class Gateway:
         clock: Callable[[], float] = time.time,
         identities: Identities | None = None,
         proxies: TrustedProxies | None = None,
+        table: Table | None = None,
     ) -> None:
         """Without `proxies` none is trusted."""
-        self.table = Table()
+        self.table = table or Table()
         self._proxies = proxies
         self._record = Record(metrics)
         self._identities = identities or Identities()
@@ -56,29 +73,43 @@ class Gateway:
         self._web = WebDoor(invoker, self._record, self._identities, clock)
 
     def handle(self, request: HttpRequest, respond: Respond) -> Ticket | None:
-        """Answer any request.
+        """Answer any request at any door."""
+        return self.handle_at(EVERY_DOOR, request, respond)
 
-        A Trigger's host comes first and hides the Lambda API; then function URLs, the API, and Triggers for any host.
+    def handle_at(self, doors: Doors, request: HttpRequest, respond: Respond) -> Ticket | None:
+        """Answer a request at some doors.
+
+        A Trigger's host is its namespace's alone: nothing else answers there but the function whose URL it is. Elsewhere function URLs come
+        first, then the API, and Triggers that name no host.
         """
         if self._proxies is not None:
             self._proxies.apply(request)
         table, host = self.table, request.host
-        tree = table.hosts.get(host) if table.hosts else None
-        if tree is not None and (match := tree.match(request.method, request.path)) is not None:
-            return self._web.handle_route(table, match, request, respond)
-        target = table.function_at(host)
-        if target is not None:
-            return self._web.handle_url(target, request, respond)
-        if tree is None and request.path.startswith(invoke.PREFIX):
+        if doors.web:
+            routes = table.hosts.get(host) if table.hosts else None
+            if routes is not None and (match := routes.match(request.method, request.path)) is not None:
+                return self._web.handle_route(table, match, request, respond)
+            target = table.function_at(host, in_cluster=doors.in_cluster)
+            if target is not None:
+                return self._web.handle_url(target, request, respond)
+            if routes is not None:
+                self._refuse_unknown(request, respond)
+                return None
+        if doors.api and request.path.startswith(invoke.PREFIX):
             return self._api.handle(table, request, respond)
-        anywhere = table.hosts.get(ANY_HOST)
-        if anywhere is not None and (match := anywhere.match(request.method, request.path)) is not None:
-            return self._web.handle_route(table, match, request, respond)
+        anywhere = table.anywhere
+        if doors.web and anywhere is not None and table.is_open(host):
+            match = anywhere.match(request.method, request.path)
+            if match is not None:
+                return self._web.handle_route(table, match, request, respond)
+        self._refuse_unknown(request, respond)
+        return None
+
+    def _refuse_unknown(self, request: HttpRequest, respond: Respond) -> None:
         request_id = self._identities.request_id()
-        message = f"no function and no route takes {request.method} {request.path[:_LOGGED]} at host {host!r}"
+        message = f"no function and no route takes {request.method} {request.path[:_LOGGED]} at host {request.host!r}"
         self._record.refused(request, request_id, CALLER_NOT_FOUND, message)
         respond(web_error(404, "Not Found", CALLER_NOT_FOUND, request_id))
-        return None
 
     def refuse(self, refusal: Refusal, client: str) -> HttpResponse:
         """The answer to what the front did not take."""

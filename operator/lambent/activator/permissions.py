@@ -14,6 +14,7 @@ CLUSTER: Final[Mapping[tuple[str, str], Verbs]] = {
     # Routing and admission.
     ("lambent.dev", "functions"): frozenset({"get", "list", "watch"}),
     ("lambent.dev", "triggers"): frozenset({"list", "watch"}),
+    ("lambent.dev", "hostgrants"): frozenset({"list", "watch"}),
     # How revisions initialise.
     ("lambent.dev", "functions/status"): frozenset({"patch"}),
     # Pods from zero.

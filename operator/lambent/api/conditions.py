@@ -12,6 +12,8 @@ from typing import Any, Final
 READY: Final = "Ready"
 CODE_READY: Final = "CodeReady"
 ACTIVE: Final = "Active"
+CONTESTED: Final = "Contested"
+"""Of a Trigger that is served: others ask for what it has. Only there where they do."""
 
 TRUE: Final = "True"
 FALSE: Final = "False"

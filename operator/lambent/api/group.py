@@ -9,6 +9,7 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 FUNCTIONS: Final = "functions"
 TRIGGERS: Final = "triggers"
+HOST_GRANTS: Final = "hostgrants"
 
 LABEL_FUNCTION: Final = "lambent.dev/function"
 LABEL_REVISION: Final = "lambent.dev/revision"

@@ -11,6 +11,10 @@ from typing import Final
 from lambent.api.fields import Fields
 
 AUTH_TYPES: Final = ("NONE", "AWS_IAM")
+ACCESS_PUBLIC: Final = "public"
+ACCESS_CLUSTER: Final = "cluster"
+ACCESS_NONE: Final = "none"
+ACCESSES: Final = (ACCESS_PUBLIC, ACCESS_CLUSTER, ACCESS_NONE)
 INVOKE_MODES: Final = ("BUFFERED", "RESPONSE_STREAM")
 LOG_FORMATS: Final = ("Text", "JSON")
 APPLICATION_LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
@@ -46,6 +50,8 @@ class Url:
 
     auth: str = "NONE"
     invoke_mode: str = "BUFFERED"
+    access: str = ACCESS_PUBLIC
+    """Where it answers: also below the installation's domain, inside the cluster alone, or nowhere."""
     cors: Cors | None = None
 
 
@@ -93,6 +99,7 @@ def _parse_url(url: Fields) -> Url:
     return Url(
         auth=url.string("auth", "NONE", AUTH_TYPES),
         invoke_mode=url.string("invokeMode", "BUFFERED", INVOKE_MODES),
+        access=url.string("access", ACCESS_PUBLIC, ACCESSES),
         cors=Cors(
             allow_credentials=cors.boolean("allowCredentials", default=False),
             allow_headers=cors.strings("allowHeaders"),

@@ -9,6 +9,7 @@ from typing import Any, Final
 from lambent.api.conditions import Condition, parse_condition
 from lambent.api.fields import Fields, InvalidSpecError
 from lambent.api.names import DEFAULT_NAMESPACE
+from lambent.api.route_path import MAX_PATH_LENGTH, MAX_SEGMENTS
 
 SOURCES: Final = (
     "http",
@@ -137,9 +138,15 @@ def _parse_http(http: Fields) -> Http:
 def _check_path(path: str, where: str) -> str:
     """API Gateway's rule for routes: parameters are whole segments, each name once, a greedy one last."""
     allowed = "a path such as /orders, /orders/{id} or /files/{path+}: parameters are whole segments, a greedy one comes last"
+    if len(path) > MAX_PATH_LENGTH:
+        raise InvalidSpecError(where, path, f"a path of at most {MAX_PATH_LENGTH} characters")
     if not path.startswith("/") or any(character.isspace() for character in path) or "?" in path or "#" in path:
         raise InvalidSpecError(where, path, allowed)
     segments = path.split("/")[1:]
+    if len(segments) > MAX_SEGMENTS:
+        raise InvalidSpecError(
+            where, path, f"a path of at most {MAX_SEGMENTS} segments; a parameter such as {{rest+}} takes all that is left"
+        )
     names: list[str] = []
     for index, segment in enumerate(segments):
         if "{" not in segment and "}" not in segment:

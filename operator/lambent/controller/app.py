@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from lambent.api.group import API_VERSION, FUNCTIONS, TRIGGERS
+from lambent.api.group import API_VERSION, FUNCTIONS, HOST_GRANTS, TRIGGERS
 from lambent.api.quantity import MIB
 from lambent.controller.child_watches import ChildWatches
 from lambent.controller.execution import Executor
+from lambent.controller.grant_watch import watch_grants
 from lambent.controller.options import Installation, Pools, RuntimeImage
 from lambent.controller.reconcilers import Reconcilers
 from lambent.controller.survey import Survey
@@ -110,7 +111,7 @@ async def _lead(
     async def watch_users() -> None:
         # What ended while nobody watched left no event.
         survey.ask()
-        await watches.run_watches(reconcilers.add, login)
+        await watches.run_watches(reconcilers.add, login, reconcilers.note_trigger)
 
     login = watches.log_in_by_kubeconfig
     if not settings.kubeconfig and settings.kubernetes_host:
@@ -121,6 +122,7 @@ async def _lead(
     # only a whole look finds. So the process begins anew, which costs seconds in which nothing is lost.
     background.start("workers", workers.run, restart=False)
     background.start("watch of users' objects", functools.partial(_watch, client, watch_users), restart=False)
+    background.start("watch of HostGrants", functools.partial(watch_grants, client, reconcilers.set_grants))
     background.start("watch of children", children.run, restart=False)
     background.start("survey", functools.partial(survey.run, watches_have_begun))
     try:
@@ -143,9 +145,9 @@ async def _watch(client: KubeClient, run_watches: Callable[[], Awaitable[None]])
 
 
 async def wait_for_definitions(client: KubeClient) -> None:
-    """Return when the API server serves Functions and Triggers: kopf looks once, and watches what there is then."""
+    """Return when the API server serves Functions, Triggers and HostGrants: kopf looks once, and watches what there is then."""
     told = False
-    for plural in (FUNCTIONS, TRIGGERS):
+    for plural in (FUNCTIONS, TRIGGERS, HOST_GRANTS):
         while True:
             try:
                 await client.list(collection_path(API_VERSION, plural), limit=1)
@@ -168,6 +170,7 @@ def build_installation(settings: ControllerSettings) -> Installation:
         domain=settings.domain,
         activator_service=settings.activator_service,
         links_service=settings.links_service,
+        own_services=(settings.activator_service, settings.links_service, settings.lambda_api_service, settings.public_service),
         links_port=settings.links_port,
         runtimes={name: RuntimeImage(*runtime) for name, runtime in settings.runtime_images().items()},
         image_pull_policy=settings.image_pull_policy,

@@ -13,11 +13,12 @@ from typing import Any, Final
 from lambent.api import conditions
 from lambent.api.conditions import Condition
 from lambent.api.function import Function
+from lambent.api.invocation import ACCESS_NONE
 from lambent.api.revision import revision_of
+from lambent.api.served import find_unserved_fields, word_unserved
 from lambent.controller.options import Installation
 from lambent.controller.plan import NORMAL, Notice, Observed, Plan
 from lambent.controller.problem import Problem
-from lambent.controller.served import find_unserved_fields, word_unserved
 from lambent.controller.status_patch import diff_status
 from lambent.controller.status_plan import merge, notices_of, plan_status
 from lambent.controller.step import CONFIG_MAP_POLL_SECONDS, DEPLOYING_SECONDS, Step
@@ -111,7 +112,7 @@ def _find_foreign(observed: Observed) -> tuple[str, ObjectView] | None:
     uid = observed.function.uid
     mine: tuple[tuple[str, ObjectView | None], ...] = (
         ("Deployment", observed.deployment),
-        ("Service", observed.service),
+        ("Service", observed.service if observed.function.spec.url.access != ACCESS_NONE else None),
         ("NetworkPolicy", observed.network_policy),
     )
     return next(((kind, view) for kind, view in mine if view is not None and (view.owner_uid != uid or view.deleting)), None)

@@ -8,6 +8,7 @@ from lambent.api import names
 from lambent.api.files import CodeFiles
 from lambent.api.function import Function
 from lambent.api.group import LABEL_FUNCTION, ROLE_CANDIDATE, ROLE_FUNCTION, START_GATE
+from lambent.api.invocation import ACCESS_NONE, ACCESS_PUBLIC
 from lambent.controller.labels import child_metadata, pod_selector
 from lambent.controller.options import Installation, RuntimeImage
 from lambent.controller.pod_template import STATUS_PORT, build_pod_template
@@ -75,7 +76,10 @@ def build_network_policy(function: Function) -> dict[str, Any]:
     }
 
 
-def function_url(function: Function, installation: Installation) -> str:
-    """Where the function answers: under the installation's domain if it has one, else inside the cluster."""
+def function_url(function: Function, installation: Installation) -> str | None:
+    """Where the function answers: under the installation's domain if it has one, else inside the cluster. None where it has no URL."""
+    access = function.spec.url.access
+    if access == ACCESS_NONE:
+        return None
     host = names.function_host(function.name, function.namespace)
-    return f"http://{host}.{installation.domain}" if installation.domain else f"http://{host}"
+    return f"http://{host}.{installation.domain}" if installation.domain and access == ACCESS_PUBLIC else f"http://{host}"

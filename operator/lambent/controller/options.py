@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lambent.api.hosts import Domains, own_hosts
 from lambent.api.names import DEFAULT_CLUSTER_DOMAIN, DEFAULT_REGION
 from lambent.api.quantity import GIB, MIB
 
@@ -42,6 +43,8 @@ class Installation:
     """Public domain below which functions answer as NAME.NAMESPACE.DOMAIN; empty: only inside the cluster."""
     activator_service: str = "lambent-activator"
     links_service: str = "lambent-activator-links"
+    own_services: tuple[str, ...] = ("lambent-activator", "lambent-activator-links", "lambent-lambda-api", "lambent-public")
+    """All Services that lead to the activators."""
     links_port: int = 8081
     runtimes: Mapping[str, RuntimeImage] = field(default_factory=dict)
     image_pull_policy: str = "IfNotPresent"
@@ -51,3 +54,8 @@ class Installation:
     """What `cpu.limit` is raised to in pods that start; the activator lowers it once they are initialised. 0: never."""
     """Share of Lambda's CPU for the memory that pods request; they may burst beyond it."""
     pools: Pools = field(default_factory=Pools)
+
+    @property
+    def domains(self) -> Domains:
+        """Hosts that are the installation's own."""
+        return Domains(self.cluster_domain, self.domain.lower(), own_hosts(self.namespace, self.own_services, self.cluster_domain))

@@ -14,6 +14,7 @@ CLUSTER: Final[Mapping[tuple[str, str], Verbs]] = {
     # What users write: read and watched, never changed but for its status.
     ("lambent.dev", "functions"): frozenset({"get", "list", "watch"}),
     ("lambent.dev", "triggers"): frozenset({"get", "list", "watch"}),
+    ("lambent.dev", "hostgrants"): frozenset({"list", "watch"}),
     ("lambent.dev", "functions/status"): frozenset({"patch"}),
     ("lambent.dev", "triggers/status"): frozenset({"patch"}),
     # blockOwnerDeletion in an owner reference asks for this where OwnerReferencesPermissionEnforcement is on (OpenShift).
@@ -21,7 +22,7 @@ CLUSTER: Final[Mapping[tuple[str, str], Verbs]] = {
     # What belongs to a Function; it goes by its owner reference, so that only code, candidates and pools are deleted one by one.
     ("apps", "deployments"): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
     ("apps", "replicasets"): frozenset({"list"}),
-    ("", "services"): frozenset({"get", "list", "watch", "create", "patch"}),
+    ("", "services"): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
     ("", "configmaps"): frozenset({"get", "list", "watch", "create", "delete"}),
     ("", "pods"): frozenset({"list", "watch", "create", "delete"}),
     ("networking.k8s.io", "networkpolicies"): frozenset({"get", "list", "watch", "create", "patch", "delete"}),

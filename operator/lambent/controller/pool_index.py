@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from lambent.api.claims import Name
 from lambent.api.function import Function
 from lambent.api.pool import why_not_pooled
+from lambent.api.served import find_unserved_fields
 from lambent.controller.options import Installation
-from lambent.controller.served import find_unserved_fields
-from lambent.controller.trigger_index import Name
 
 
 class Pool(NamedTuple):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
+from lambent.api.claims import Name
 from lambent.api.function import Function
+from lambent.api.grants import HostGrant
+from lambent.api.trigger import Trigger
 from lambent.controller.execution import Executor
 from lambent.controller.options import Installation
 from lambent.controller.pool_index import Pool, PoolIndex, pool_of
 from lambent.controller.pool_reconcile import PoolReconciler
 from lambent.controller.reconcile import FunctionReconciler
-from lambent.controller.trigger_index import Name, TriggerIndex
+from lambent.controller.trigger_index import TriggerIndex
 from lambent.controller.trigger_reconcile import TriggerReconciler
 from lambent.controller.views import Counts
 from lambent.controller.work_queue import FUNCTION, POOL, TRIGGER, Key
@@ -43,7 +46,7 @@ class Reconcilers:
         self._installation = installation
         self._enqueue = enqueue
         self._may_act = may_act
-        self._trigger_index = TriggerIndex()
+        self._trigger_index = TriggerIndex(installation.domains)
         self._pool_index = PoolIndex()
         self.functions = FunctionReconciler(client, executor, installation, now, self._note_function)
         self._triggers = TriggerReconciler(client, executor, self._trigger_index, now, self._enqueue_trigger)
@@ -59,6 +62,16 @@ class Reconcilers:
         """The number of a Function's pods has changed, and nothing else."""
         if key.kind != FUNCTION or self.functions.hear(key.namespace, key.name, counts):
             self._enqueue(key, delay)
+
+    def note_trigger(self, name: Name, trigger: Trigger | None) -> None:
+        """A Trigger as its watch has just shown it, None where it is gone or cannot be read: what it changes for others does not wait."""
+        for other in self._trigger_index.drop(name) if trigger is None else self._trigger_index.put(trigger):
+            self._enqueue_trigger(other)
+
+    def set_grants(self, grants: Iterable[HostGrant]) -> None:
+        """All HostGrants there are."""
+        for name in self._trigger_index.set_grants(grants):
+            self._enqueue_trigger(name)
 
     async def reconcile(self, key: Key) -> float | None:
         """One step; the seconds until the next look, None for not before something changes."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from lambent.api import conditions, names
 from lambent.api.function import LATEST
+from lambent.api.invocation import ACCESS_NONE
 from lambent.controller.code_files import build_code_config_map
 from lambent.controller.diagnosis import diagnose_pods
 from lambent.controller.drift import Manifest
@@ -130,15 +131,20 @@ class Step:
 
     def _ensure_support(self) -> list[Write]:
         observed, function = self.observed, self.observed.function
-        writes = [
-            *_ensure(build_service(function, self.installation), observed.service, observed),
-            *_ensure(build_network_policy(function), observed.network_policy, observed),
-        ]
+        writes = [*self._service_writes(), *_ensure(build_network_policy(function), observed.network_policy, observed)]
         if observed.code is not None:
             wanted = names.code_config_map(function.name, observed.code.short_digest)
             if wanted not in {code.name for code in observed.code_maps if not code.deleting}:
                 writes.append(Create(build_code_config_map(function, observed.code)))
         return writes
+
+    def _service_writes(self) -> list[Write]:
+        """The function's name inside the cluster, which one without a URL does not have."""
+        function, service = self.observed.function, self.observed.service
+        if function.spec.url.access != ACCESS_NONE:
+            return _ensure(build_service(function, self.installation), service, self.observed)
+        own = service is not None and service.owner_uid == function.uid and not service.deleting
+        return [Delete("Service", service.name, service.uid)] if service is not None and own else []
 
     def _deployment_writes(self) -> list[Write]:
         observed, function = self.observed, self.observed.function

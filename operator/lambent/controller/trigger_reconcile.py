@@ -1,10 +1,11 @@
-"""One reconcile of a Trigger: its route's index entry, and its status. Routing itself is the activator's."""
+"""One reconcile of a Trigger: what it asks for, and its status. Routing is the activators', by the same claims."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 
+from lambent.api.claims import Claim, Name
 from lambent.api.fields import InvalidSpecError
 from lambent.api.group import API_VERSION, TRIGGERS
 from lambent.api.trigger import parse_trigger
@@ -12,7 +13,7 @@ from lambent.controller.execution import Executor
 from lambent.controller.observation import read_function
 from lambent.controller.plan import Plan
 from lambent.controller.trigger_decision import ObservedTrigger, decide_invalid_trigger, decide_trigger
-from lambent.controller.trigger_index import Claim, Name, TriggerIndex, claim_of
+from lambent.controller.trigger_index import TriggerIndex
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import NotFoundError
 from lambent.kube.paths import object_path
@@ -49,22 +50,25 @@ class TriggerReconciler:
             plan = decide_invalid_trigger(self._clock(), int(body["metadata"].get("generation") or 0), stored, str(error))
             await self._carry_out(body, plan)
             return True
-        claim = claim_of(trigger)
-        if not self._index.has_same(claim):
-            self._tell(self._index.put(claim))
+        self._tell(self._index.put(trigger))
         function = await read_function(self._client, namespace, trigger.spec.function)
-        observed = ObservedTrigger(trigger, stored, function is not None, await self._find_older(claim))
+        claims = self._index.claims
+        claim = claims.find((namespace, name))
+        if claim is not None:
+            await self._look_at_rivals(claim)
+        refusal = claims.refusal(claim) if claim is not None else None
+        contender = claims.contender(claim) if claim is not None and refusal is None else None
+        observed = ObservedTrigger(trigger, stored, function is not None, refusal, contender)
         await self._carry_out(body, decide_trigger(self._clock(), observed))
         return True
 
-    async def _find_older(self, claim: Claim) -> Claim | None:
-        """The older Trigger on the route, looked at again: the event of its end may have been missed."""
-        while (older := self._index.older_claim(claim)) is not None:
-            body = await self._read(*older.trigger)
+    async def _look_at_rivals(self, claim: Claim) -> None:
+        """Forget those for whose sake a claim would be refused and that are gone: the event of their end may have been missed."""
+        while (rival := self._index.claims.rival(claim)) is not None:
+            body = await self._read(*rival)
             if body is not None and not body["metadata"].get("deletionTimestamp"):
-                return older
-            self._tell(self._index.drop(older.trigger))
-        return None
+                return
+            self._tell(self._index.drop(rival))
 
     async def _carry_out(self, body: Json, plan: Plan) -> None:
         if plan.status is not None:

@@ -16,7 +16,10 @@ from typing import Any, Final
 
 import kopf
 
+from lambent.api.claims import Name
+from lambent.api.fields import InvalidSpecError
 from lambent.api.group import FUNCTIONS, GROUP, TRIGGERS, VERSION
+from lambent.api.trigger import Trigger, parse_trigger
 from lambent.controller.function_news import FunctionNews
 from lambent.controller.watch_log import FirstOfMany
 from lambent.controller.work_queue import FUNCTION, TRIGGER, Key
@@ -24,7 +27,11 @@ from lambent.controller.work_queue import FUNCTION, TRIGGER, Key
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 STOP_SECONDS: Final = 10.0
+LISTED_TRIGGER_SECONDS: Final = 2.0
+"""A Trigger that a list has shown is looked at after this: by then all that were listed are known, and with them whose each host is."""
 Add = Callable[[Key, float], None]
+NoteTrigger = Callable[[Name, Trigger | None], None]
+"""Is told of each Trigger as it was last seen; None where it is gone or cannot be read."""
 logger: Final = logging.getLogger(__name__)
 
 
@@ -38,7 +45,11 @@ class _Backoffs:
             pause = min(10.0, pause * 2.0)
 
 
-async def run_watches(add: Add, login: Callable[[], kopf.ConnectionInfo | None]) -> None:
+def _note_nothing(_name: Name, _trigger: Trigger | None) -> None:
+    return
+
+
+async def run_watches(add: Add, login: Callable[[], kopf.ConnectionInfo | None], note_trigger: NoteTrigger = _note_nothing) -> None:
     """Run kopf until cancelled, in a thread with a loop of its own; raises what kopf ends with where a watch cannot go on.
 
     On its way out kopf cancels every task of its loop, and it takes the process's signals where it can: both would be ours.
@@ -52,7 +63,10 @@ async def run_watches(add: Add, login: Callable[[], kopf.ConnectionInfo | None])
     def add_from_thread(key: Key, delay: float) -> None:
         loop.call_soon_threadsafe(add, key, delay)
 
-    registry = build_registry(add_from_thread, login)
+    def note_from_thread(name: Name, trigger: Trigger | None) -> None:
+        loop.call_soon_threadsafe(note_trigger, name, trigger)
+
+    registry = build_registry(add_from_thread, login, note_from_thread)
     quiet_logs()
     # A daemon: kopf was once seen not to end when it was told to, and whatever waits for a thread (a pool, the interpreter) would have
     # waited for it until somebody killed the process.
@@ -105,7 +119,9 @@ def build_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def build_registry(add: Add, login: Callable[[], kopf.ConnectionInfo | None]) -> kopf.OperatorRegistry:
+def build_registry(
+    add: Add, login: Callable[[], kopf.ConnectionInfo | None], note_trigger: NoteTrigger = _note_nothing
+) -> kopf.OperatorRegistry:
     """The handlers; `add` takes a key and the seconds until its reconcile."""
     registry = kopf.OperatorRegistry()
 
@@ -122,10 +138,19 @@ def build_registry(add: Add, login: Callable[[], kopf.ConnectionInfo | None]) ->
             add(key, 0.0)
 
     @kopf.on.event(GROUP, VERSION, TRIGGERS, registry=registry)
-    async def on_trigger(namespace: str | None, name: str | None, **_: Any) -> None:
-        add(Key(TRIGGER, namespace or "", name or ""), 0.0)
+    async def on_trigger(namespace: str | None, name: str | None, type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002
+        key = Key(TRIGGER, namespace or "", name or "")
+        note_trigger((key.namespace, key.name), None if type == "DELETED" else _read_trigger(body))
+        add(key, LISTED_TRIGGER_SECONDS if type is None else 0.0)
 
     return registry
+
+
+def _read_trigger(body: Mapping[str, Any]) -> Trigger | None:
+    try:
+        return parse_trigger(body)
+    except InvalidSpecError:
+        return None
 
 
 def log_in_by_service_account(server: str) -> kopf.ConnectionInfo:

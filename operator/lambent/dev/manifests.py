@@ -13,6 +13,7 @@ import yaml
 
 from lambent.api.fields import InvalidSpecError
 from lambent.api.function import Function, parse_function
+from lambent.api.grants import HostGrant, parse_grant
 from lambent.api.group import API_VERSION
 from lambent.api.names import DEFAULT_NAMESPACE
 from lambent.api.trigger import Trigger, parse_trigger
@@ -27,6 +28,7 @@ class Manifests:
 
     functions: dict[Key, Function] = field(default_factory=dict)
     triggers: dict[Key, Trigger] = field(default_factory=dict)
+    grants: dict[Key, HostGrant] = field(default_factory=dict)
     config_maps: dict[Key, dict[str, bytes]] = field(default_factory=dict)
     secrets: dict[Key, dict[str, bytes]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -89,6 +91,9 @@ def _take(manifests: Manifests, path: Path, document: Mapping[str, Any]) -> None
         elif (api_version, kind) == (API_VERSION, "Trigger"):
             trigger = parse_trigger(document)
             _put(manifests, manifests.triggers, path, "Trigger", (trigger.namespace, trigger.name), trigger)
+        elif (api_version, kind) == (API_VERSION, "HostGrant"):
+            grant = parse_grant(document)
+            _put(manifests, manifests.grants, path, "HostGrant", ("", grant.name), grant)
         elif (api_version, kind) == ("v1", "ConfigMap"):
             manifests.config_maps[_key(document)] = _data(document, plain="data", encoded="binaryData")
         elif (api_version, kind) == ("v1", "Secret"):

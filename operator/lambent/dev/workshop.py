@@ -14,6 +14,7 @@ from typing import Any
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.configuration import Configuration
+from lambent.api.claims import HostClaims, Name
 from lambent.api.conditions import READY, REASON_DEPLOYING, REASON_INITIALIZATION_FAILED, REASON_INVALID_SPEC, REASON_READY, Condition
 from lambent.api.function import Function
 from lambent.api.status import FunctionStatus, Initialization
@@ -57,6 +58,7 @@ class Workshop:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
         self._number = 0
+        self._refused: dict[Name, str] = {}
 
     # From the folder
 
@@ -67,7 +69,16 @@ class Workshop:
         for (namespace, name), function in manifests.functions.items():
             self._put(FunctionKey(namespace, name), function, manifests)
         if self.configuration is not None:
+            self.configuration.replace_grants(manifests.grants.values())
             self.configuration.replace_triggers(manifests.triggers.values())
+            self._tell_refusals(self.configuration.claims)
+
+    def _tell_refusals(self, claims: HostClaims) -> None:
+        """Say once of each Trigger why nothing reaches it."""
+        refused = {claim.trigger: refusal.message for claim in claims.claims() if (refusal := claims.refusal(claim)) is not None}
+        for (_, name), message in refused.items() - self._refused.items():
+            self._say(f"Trigger {name}: {message}")
+        self._refused = refused
 
     def _put(self, key: FunctionKey, function: Function, manifests: Manifests) -> None:
         kept = self._kept.get(key)

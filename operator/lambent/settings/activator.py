@@ -97,7 +97,12 @@ class ActivatorSettings(ProcessSettings):
     start_retry_seconds: float = setting(
         "LAMBENT_START_RETRY_SECONDS", 1.0, "How long until a scale that brought no pod is raised again.", unit="s", low=0.1, high=60
     )
-    links_service: str = setting("LAMBENT_LINKS_SERVICE", "lambent-activator-links", "Headless Service of the activators' links.")
+    cluster_domain: str = shared.cluster_domain()
+    domain: str = shared.domain()
+    activator_service: str = shared.activator_service()
+    links_service: str = shared.links_service()
+    lambda_api_service: str = shared.lambda_api_service()
+    public_service: str = shared.public_service()
     autoscaler: str = setting(
         "LAMBENT_AUTOSCALER", "lambent-autoscaler:8083", "host:port statistics go to, at every address of the host; empty for none."
     )

@@ -35,11 +35,13 @@ class ControllerSettings(ProcessSettings):
     """What a controller reads at its start."""
 
     runtimes: str = setting(_RUNTIMES_KEY, "{}", "Image (and pull policy) of each runtime that functions may name, as JSON.")
-    cluster_domain: str = setting("LAMBENT_CLUSTER_DOMAIN", "cluster.local", "The cluster's DNS domain.")
-    domain: str = setting("LAMBENT_DOMAIN", "", "Domain below which functions answer as NAME.NAMESPACE.DOMAIN; empty: in the cluster only.")
+    cluster_domain: str = shared.cluster_domain()
+    domain: str = shared.domain()
     region: str = setting("LAMBENT_REGION", "us-east-1", "Region in ARNs and in AWS_REGION.")
-    activator_service: str = setting("LAMBENT_ACTIVATOR_SERVICE", "lambent-activator", "Service that functions' names lead to.")
-    links_service: str = setting("LAMBENT_LINKS_SERVICE", "lambent-activator-links", "Headless Service that function pods dial.")
+    activator_service: str = shared.activator_service()
+    links_service: str = shared.links_service()
+    lambda_api_service: str = shared.lambda_api_service()
+    public_service: str = shared.public_service()
     links_port: int = setting("LAMBENT_LINK_PORT", 8081, "Port of the links.", low=1, high=65_535)
     image_pull_policy: str = setting(
         "LAMBENT_IMAGE_PULL_POLICY", "IfNotPresent", "When nodes pull the images of runtimes and functions.", choices=PULL_POLICIES

@@ -7,6 +7,37 @@ from typing import Any
 from lambent.settings.base import setting
 
 
+def cluster_domain() -> Any:
+    """Controller, which writes hosts, and activator, which answers at them."""
+    return setting("LAMBENT_CLUSTER_DOMAIN", "cluster.local", "The cluster's DNS domain.")
+
+
+def domain() -> Any:
+    """Controller, which writes hosts, and activator, which answers at them."""
+    text = "Domain below which functions answer as NAME.NAMESPACE.DOMAIN; empty: in the cluster only."
+    return setting("LAMBENT_DOMAIN", "", text)
+
+
+def activator_service() -> Any:
+    """Controller and activator: a host that no Trigger may have."""
+    return setting("LAMBENT_ACTIVATOR_SERVICE", "lambent-activator", "Service that functions' names lead to.")
+
+
+def links_service() -> Any:
+    """Controller and activator: where function pods dial, and a host that no Trigger may have."""
+    return setting("LAMBENT_LINKS_SERVICE", "lambent-activator-links", "Headless Service of the activators' links.")
+
+
+def lambda_api_service() -> Any:
+    """Controller and activator: a host that no Trigger may have."""
+    return setting("LAMBENT_LAMBDA_API_SERVICE", "lambent-lambda-api", "Service of the Lambda API, where it has a port of its own.")
+
+
+def public_service() -> Any:
+    """Controller and activator: a host that no Trigger may have."""
+    return setting("LAMBENT_PUBLIC_SERVICE", "lambent-public", "Service of the port for the outside, where there is one.")
+
+
 def cpu_request_percent() -> Any:
     """Controller and activator: what pods are made with, and what those of a pool are resized to."""
     text = "Share of Lambda's CPU for the memory that function pods request."

@@ -28,7 +28,7 @@ KINDS = {
     "/apis/apps/v1": ("deployments",),
     "/apis/networking.k8s.io/v1": ("networkpolicies",),
     "/apis/apiextensions.k8s.io/v1": ("customresourcedefinitions",),
-    "/apis/lambent.dev/v1alpha1": ("functions", "triggers"),
+    "/apis/lambent.dev/v1alpha1": ("functions", "triggers", "hostgrants"),
 }
 
 

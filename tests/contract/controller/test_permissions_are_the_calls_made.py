@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 
+from lambent.api.group import HOST_GRANTS
 from lambent.controller import app, permissions, watches
 from lambent.controller.child_news import RESOURCES
 from lambent.controller.execution import Executor
@@ -101,6 +102,9 @@ def calls_of_reconciles() -> list[tuple[str, str]]:
     api.objects["/api/v1/namespaces/default/services/hello"]["spec"]["externalName"] = "x"
     api.objects["/apis/networking.k8s.io/v1/namespaces/default/networkpolicies/hello"]["spec"]["ingress"] = []
     history.settle()
+    # Without a URL there is no Service.
+    history.edit(url={"access": "none"})
+    history.settle()
     # One trouble twice within ten minutes is one Event that is counted.
     for layers in (["x"], [], ["x"]):
         history.edit(layers=layers)
@@ -122,7 +126,7 @@ def calls_of_reconciles() -> list[tuple[str, str]]:
 
 def permissions_of_watches() -> Permissions:
     registry = watches.build_registry(lambda *_: None, lambda: None)
-    found: Permissions = {}
+    found: Permissions = {("lambent.dev", HOST_GRANTS): {"list", "watch"}}
     for handler in registry._watching.get_all_handlers():
         selector = handler.selector
         found[selector.group or "", selector.any_name or selector.plural or ""] = {"list", "watch"}

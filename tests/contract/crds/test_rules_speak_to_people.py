@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.schemas import definition, schema, version, walk
 
-PLURALS = ["functions", "triggers"]
+PLURALS = ["functions", "triggers", "hostgrants"]
 
 
 @pytest.mark.parametrize("plural", PLURALS)
@@ -43,15 +43,18 @@ def test_unknown_fields_are_not_kept_but_in_sources_that_come_later(plural: str)
     assert plural == "triggers" or not loose
 
 
-@pytest.mark.parametrize(("plural", "short"), [("functions", "fn"), ("triggers", "trg")])
+@pytest.mark.parametrize(("plural", "short"), [("functions", "fn"), ("triggers", "trg"), ("hostgrants", "hg")])
 def test_names_are_as_documented(plural: str, short: str) -> None:
     spec = definition(plural)["spec"]
 
     assert definition(plural)["metadata"]["name"] == f"{plural}.lambent.dev"
-    assert (spec["group"], spec["scope"], version(plural)["name"]) == ("lambent.dev", "Namespaced", "v1alpha1")
+    of_a_namespace = plural != "hostgrants"
+    assert (spec["group"], spec["scope"], version(plural)["name"]) == ("lambent.dev", spec["scope"], "v1alpha1")
+    assert spec["scope"] == ("Namespaced" if of_a_namespace else "Cluster")
     assert spec["names"]["shortNames"] == [short]
-    assert spec["names"]["categories"] == ["lambent"]
-    assert "status" in version(plural)["subresources"]
+    # A grant is no tenant's to see among its own things, and nobody writes a status of it.
+    assert spec["names"].get("categories", []) == (["lambent"] if of_a_namespace else [])
+    assert ("status" in version(plural).get("subresources", {})) == of_a_namespace
 
 
 @pytest.mark.parametrize("plural", PLURALS)

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from lambent.api import code, conditions, function, invocation, pod, scaling, trigger
+from lambent.api import code, conditions, function, grants, invocation, pod, route_path, scaling, trigger
 from lambent.api.function import parse_function
+from lambent.api.grants import parse_grant
+from lambent.api.served import find_unserved_fields, find_unserved_trigger_fields
 from lambent.api.status import FunctionStatus, Initialization
 from lambent.api.trigger import parse_trigger
-from lambent.controller.served import find_unserved_fields, find_unserved_trigger_fields
 from tests.support.schemas import Schema, fields, schema, version, walk, with_defaults
 
 AS_KUBERNETES_HAS_THEM = (
@@ -184,6 +185,7 @@ def test_ranges_are_equal(path: str, low: float, high: float) -> None:
     [
         ("functions", "spec.url.auth", invocation.AUTH_TYPES),
         ("functions", "spec.url.invokeMode", invocation.INVOKE_MODES),
+        ("functions", "spec.url.access", invocation.ACCESSES),
         ("functions", "spec.logging.format", invocation.LOG_FORMATS),
         ("functions", "spec.logging.applicationLevel", invocation.APPLICATION_LEVELS),
         ("functions", "spec.logging.systemLevel", invocation.SYSTEM_LEVELS),
@@ -223,6 +225,20 @@ def test_limits_inside_rules_are_those_of_the_types() -> None:
     assert "quantity('128Mi')" in rules("functions", "spec.memory")
     assert "quantity('10Gi')" in rules("functions", "spec.memory")
     assert (function.MIN_MEMORY, function.MAX_MEMORY) == (128 * 2**20, 10 * 2**30)
+
+
+def test_bounds_of_routes_and_grants_are_those_of_the_types() -> None:
+    assert node("triggers", "spec.http.path")["maxLength"] == route_path.MAX_PATH_LENGTH
+    # The text before the first slash is no segment.
+    assert f"split('/').size() <= {route_path.MAX_SEGMENTS + 1}" in rules("triggers", "spec.http.path")
+    assert node("hostgrants", "spec.hosts")["maxItems"] == grants.MAX_HOSTS
+    assert node("hostgrants", "spec.namespaces")["maxItems"] == grants.MAX_NAMESPACES
+
+
+def test_every_field_of_a_host_grant_is_read_and_no_other() -> None:
+    bodies: list[dict[str, Any]] = [{"metadata": {"name": "g"}, "spec": {"hosts": ["*"], "namespaces": ["a"]}}]
+
+    assert asked_of(parse_grant, iter(bodies)) == described("hostgrants")
 
 
 def camel(name: str) -> str:

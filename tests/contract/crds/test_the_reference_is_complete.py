@@ -11,11 +11,16 @@ import yaml
 
 from lambent.api import conditions
 from lambent.api.function import parse_function
+from lambent.api.grants import parse_grant
 from lambent.api.trigger import parse_trigger
 from tests.support.schemas import CHECKOUT, as_json_schema, schema, unknown_fields
 
 REFERENCE = (CHECKOUT / "docs" / "functions.md").read_text()
-PARSERS: dict[str, tuple[str, Any]] = {"Function": ("functions", parse_function), "Trigger": ("triggers", parse_trigger)}
+PARSERS: dict[str, tuple[str, Any]] = {
+    "Function": ("functions", parse_function),
+    "Trigger": ("triggers", parse_trigger),
+    "HostGrant": ("hostgrants", parse_grant),
+}
 
 
 def manifests() -> list[tuple[str, dict[str, Any]]]:
@@ -43,11 +48,11 @@ def test_the_reference_shows_manifests() -> None:
     assert len(manifests()) >= 2
 
 
-@pytest.mark.parametrize("plural", ["functions", "triggers"])
+@pytest.mark.parametrize("plural", ["functions", "triggers", "hostgrants"])
 def test_every_field_has_its_place(plural: str) -> None:
     spec = schema(plural)["properties"]["spec"]["properties"]
-    status = schema(plural)["properties"]["status"]["properties"]
-    inner = [spec["scaling"]["properties"], spec["code"]["properties"]] if plural == "functions" else [spec["http"]["properties"]]
+    status = schema(plural)["properties"].get("status", {}).get("properties", {})
+    inner = [spec[name]["properties"] for name in ("scaling", "code", "url", "http") if name in spec]
     names = {name for section in (spec, status, *inner) for name in section} - {"source"}
 
     missing = {name for name in names if not re.search(rf"`[^`\n]*\b{name}\b", REFERENCE)}

@@ -44,7 +44,7 @@ def test_explain_tells_what_a_field_is(run: Kubectl, field: str, words: str) -> 
 
 def test_get_shows_the_state_at_a_glance(workspace: Workspace, run: Kubectl) -> None:
     workspace.deploy(function("glance", ECHO, scaling={"initialScale": 0}))
-    workspace.apply(http_trigger("glance", "glance", host="glance.example", path="/x"))
+    workspace.apply(http_trigger("glance", "glance", host="glance.shop.example", path="/x"))
     wait_for(lambda: " True " in run("get", "trg", "glance", namespace=workspace.namespace)[1], "the Trigger to be ready")
 
     _, functions = run("get", "fn", "glance", namespace=workspace.namespace)

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from lambent.activator.admission.model import Failure
+from lambent.activator.gateway import EVERY_DOOR, Doors
 from lambent.activator.reply import Reply
+from lambent.api.hosts import Domains
 from lambent.api.reasons import FUNCTION_INIT_ERROR, PLATFORM_LINK_LOST, PLATFORM_QUEUE_FULL, PLATFORM_QUEUE_TIMEOUT
 from tests.support.gateway_world import META, GatewayWorld, header
 
@@ -17,7 +19,7 @@ HOST = "hello.default"
 
 @pytest.fixture
 def world() -> GatewayWorld:
-    world = GatewayWorld({"ok": 1})
+    world = GatewayWorld({"ok": 1}, Domains(domain="example.com"))
     world.add_function()
     return world
 
@@ -29,8 +31,8 @@ def world() -> GatewayWorld:
         "HELLO.Default:8080",
         "hello.default.svc",
         "hello.default.svc.cluster.local",
+        "hello.default.svc.cluster.local.",
         "hello.default.example.com:443",
-        "hello.default.127.0.0.1.sslip.io",
     ],
 )
 def test_every_form_of_a_functions_host_leads_to_it(world: GatewayWorld, host: str) -> None:
@@ -38,12 +40,63 @@ def test_every_form_of_a_functions_host_leads_to_it(world: GatewayWorld, host: s
     assert world.invocations[0].function == ("default", "hello")
 
 
-@pytest.mark.parametrize("host", ["hello", "hello.other", "other.default", "x.hello.default", "", "127.0.0.1:8080", "[::1]:8080"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "hello",
+        "hello.other",
+        "other.default",
+        "x.hello.default",
+        "hello.default.example.org",
+        "hello.default.www.example.com",
+        "hello.default.127.0.0.1.sslip.io",
+        "",
+        "127.0.0.1:8080",
+        "[::1]:8080",
+    ],
+)
 def test_other_hosts_are_not_found(world: GatewayWorld, host: str) -> None:
     response = world.request("GET", "/", host=host)
 
     assert (response.status, json.loads(response.body)) == (404, {"message": "Not Found"})
     assert header(response, "x-lambent-reason") == "Caller.NotFound"
+
+
+INSIDE, OUTSIDE = ["hello.default", "hello.default.svc", "hello.default.svc.cluster.local"], "hello.default.example.com"
+EVERYWHERE, AT_A_PUBLIC_PORT = EVERY_DOOR, Doors(api=False, in_cluster=False)
+
+
+@pytest.mark.parametrize(
+    ("access", "doors", "answering"),
+    [
+        ("public", EVERYWHERE, [*INSIDE, OUTSIDE]),
+        ("cluster", EVERYWHERE, INSIDE),
+        ("none", EVERYWHERE, []),
+        ("public", AT_A_PUBLIC_PORT, [OUTSIDE]),
+        ("cluster", AT_A_PUBLIC_PORT, []),
+        ("none", AT_A_PUBLIC_PORT, []),
+    ],
+)
+def test_a_functions_url_answers_where_its_access_says(world: GatewayWorld, access: str, doors: Doors, answering: list[str]) -> None:
+    world.add_function(url={"access": access})
+
+    assert [host for host in [*INSIDE, OUTSIDE] if world.request("GET", "/", host=host, doors=doors).status == 200] == answering
+
+
+def test_a_private_function_is_still_invoked_by_the_lambda_api_and_by_its_triggers(world: GatewayWorld) -> None:
+    world.add_function(url={"access": "none"})
+    world.add_trigger(host="www.shop.test", path="/")
+
+    assert world.invoke().status == 200
+    assert world.request("GET", "/", host="www.shop.test").status == 200
+
+
+def test_the_lambda_api_answers_at_its_own_port_alone_where_it_has_one(world: GatewayWorld) -> None:
+    path = "/2015-03-31/functions/hello/invocations"
+
+    assert world.request("POST", path, body=b"{}", doors=Doors(api=False)).status == 404
+    assert world.request("POST", path, body=b"{}", doors=Doors(web=False)).status == 200
+    assert world.request("GET", "/", host="hello.default", doors=Doors(web=False)).status == 404
 
 
 def test_the_event_is_payload_format_2(world: GatewayWorld) -> None:

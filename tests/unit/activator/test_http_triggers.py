@@ -62,23 +62,24 @@ def test_an_encoded_slash_stays_inside_its_parameter(world: GatewayWorld) -> Non
     assert world.event["rawPath"] == "/files/a/b c"
 
 
-def test_a_triggers_host_comes_before_a_functions(world: GatewayWorld) -> None:
-    world.add_trigger("a", host="hello.default", path="/a")
-
-    world.request("GET", "/a", host="hello.default")
-    world.request("GET", "/b", host="hello.default")
-
-    assert [invocation.function.name for invocation in world.invocations] == ["a", "hello"]
-
-
 def test_a_trigger_without_host_takes_what_is_left(world: GatewayWorld) -> None:
     world.add_trigger("a", path="/{rest+}")
 
-    world.request("GET", "/x", host="anything.test")
+    for host in ("anything.example.test", "127.0.0.1:8080", "localhost:8080", ""):
+        world.request("GET", "/x", host=host)
     world.request("GET", "/x", host="hello.default")
     world.invoke("b")
 
-    assert [invocation.function.name for invocation in world.invocations] == ["a", "hello", "b"]
+    assert [invocation.function.name for invocation in world.invocations] == ["a", "a", "a", "a", "hello", "b"]
+
+
+@pytest.mark.parametrize("host", ["gone.default", "gone.default.svc", "gone.team.svc.cluster.local", "gone", HOST])
+def test_a_trigger_without_host_has_nothing_of_hosts_that_are_others(world: GatewayWorld, host: str) -> None:
+    """A function that is gone or private, a short name that cluster DNS completes, another Trigger's host where nothing takes the path."""
+    world.add_trigger("a", path="/{rest+}")
+    world.add_trigger("b", "other", host=HOST, path="/only", namespace="team")
+
+    assert world.request("GET", "/x", host=host).status == 404
 
 
 def test_a_triggers_host_does_not_open_the_lambda_api(world: GatewayWorld) -> None:

@@ -12,7 +12,7 @@ from lambent.activator.reply import Reply
 from tests.support.gateway_world import META, GatewayWorld, header
 
 URL = "hello.default"
-TRIGGERS = {"2.0": "two.example", "1.0": "one.example"}
+TRIGGERS = {"2.0": "two.shop.example", "1.0": "one.shop.example"}
 EVERYWHERE = (URL, *TRIGGERS.values())
 
 

@@ -14,9 +14,9 @@ PROXY = "203.0.113.0/24"
 
 
 def world(*trusted: str) -> GatewayWorld:
-    world = GatewayWorld({"ok": 1}, trusted)
+    world = GatewayWorld({"ok": 1}, trusted_proxies=trusted)
     world.add_function()
-    world.add_trigger(host="one.example", path="/", payloadFormat="1.0")
+    world.add_trigger(host="one.shop.example", path="/", payloadFormat="1.0")
     return world
 
 
@@ -24,7 +24,7 @@ def asked_by(world: GatewayWorld, forwarded: str, **headers: str) -> str:
     sent = [("X-Forwarded-For", forwarded), *((name.replace("_", "-"), value) for name, value in headers.items())]
     world.request("GET", "/", host=HOST, headers=sent)
     source = str(world.event["requestContext"]["http"]["sourceIp"])
-    world.request("GET", "/", host="one.example", headers=sent)
+    world.request("GET", "/", host="one.shop.example", headers=sent)
     assert world.event["requestContext"]["identity"]["sourceIp"] == source
     return source
 

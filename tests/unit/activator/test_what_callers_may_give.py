@@ -18,7 +18,7 @@ from tests.support.gateway_world import GatewayWorld, header
 
 GENERATED = re.compile(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0")
 GIVEN = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a87bd80c:1|68fd508a:5"
-HOSTS = ("hello.default", "two.example", "one.example")
+HOSTS = ("hello.default", "two.shop.example", "one.shop.example")
 INVOKE_PATH = "/2015-03-31/functions/hello/invocations"
 
 
@@ -26,8 +26,8 @@ INVOKE_PATH = "/2015-03-31/functions/hello/invocations"
 def world() -> GatewayWorld:
     world = GatewayWorld({"statusCode": 200})
     world.add_function()
-    world.add_trigger(name="two", host="two.example", path="/{rest+}")
-    world.add_trigger(name="one", host="one.example", path="/{rest+}", payloadFormat="1.0")
+    world.add_trigger(name="two", host="two.shop.example", path="/{rest+}")
+    world.add_trigger(name="one", host="one.shop.example", path="/{rest+}", payloadFormat="1.0")
     return world
 
 

@@ -80,7 +80,7 @@ def test_it_waits_until_functions_and_triggers_are_served(monkeypatch: pytest.Mo
     with caplog.at_level(logging.WARNING):
         asyncio.run(app.wait_for_definitions(cast("KubeClient", server)))
 
-    assert [path.rsplit("/", 1)[1] for path in server.paths] == ["functions"] * 4 + ["triggers"]
+    assert [path.rsplit("/", 1)[1] for path in server.paths] == ["functions"] * 4 + ["triggers", "hostgrants"]
     assert caplog.text.count("kubectl apply --server-side -f crds/") == 1
 
 

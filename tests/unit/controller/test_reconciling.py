@@ -10,9 +10,10 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
+from lambent.api.claims import Name
 from lambent.controller.execution import Executor
 from lambent.controller.reconcile import REFUSED_SECONDS, SOON_SECONDS, FunctionReconciler
-from lambent.controller.trigger_index import Name, TriggerIndex
+from lambent.controller.trigger_index import TriggerIndex
 from lambent.controller.trigger_reconcile import TriggerReconciler
 from lambent.controller.views import Counts
 from lambent.kube.client import KubeClient
@@ -67,7 +68,7 @@ class Bench:
     def look(self, name: str) -> tuple[str, str]:
         asyncio.run(self.triggers.reconcile("default", name))
         body = self.api.objects.get(f"{TRIGGERS}/{name}") or {"status": {"conditions": [{"status": "", "reason": ""}]}}
-        (ready,) = body["status"]["conditions"]
+        ready = body["status"]["conditions"][0]
         return ready["status"], ready["reason"]
 
     @property

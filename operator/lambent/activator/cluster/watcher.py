@@ -10,7 +10,8 @@ from lambent.activator.admission.model import FunctionKey
 from lambent.activator.configuration import Configuration
 from lambent.api.fields import InvalidSpecError
 from lambent.api.function import Function, parse_function
-from lambent.api.group import API_VERSION, FUNCTIONS, TRIGGERS
+from lambent.api.grants import HostGrant, parse_grant
+from lambent.api.group import API_VERSION, FUNCTIONS, HOST_GRANTS, TRIGGERS
 from lambent.api.trigger import Trigger, parse_trigger
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.paths import collection_path
@@ -26,11 +27,12 @@ _log = logging.getLogger("lambent.activator.watcher")
 
 
 class Watcher:
-    """`functions_listed` and `triggers_listed` say whether the first list has come: before, a 404 could be a lie."""
+    """`functions_listed` and its like say whether the first list has come: before, a 404 could be a lie, and a host another namespace's."""
 
     def __init__(self, client: KubeClient, configuration: Configuration) -> None:
         self.functions_listed = False
         self.triggers_listed = False
+        self.grants_listed = False
         self._client = client
         self._configuration = configuration
 
@@ -38,6 +40,8 @@ class Watcher:
         """What is still missing."""
         if not self.functions_listed:
             return "Functions have not been listed yet"
+        if not self.grants_listed:
+            return "HostGrants have not been listed yet; is their definition there (kubectl apply --server-side -f crds/)?"
         return None if self.triggers_listed else "Triggers have not been listed yet"
 
     async def watch_functions(self) -> None:
@@ -66,6 +70,20 @@ class Watcher:
                 case _:
                     configuration.remove_trigger(_key(event.item))
 
+    async def watch_grants(self) -> None:
+        """Without end. A HostGrant that cannot be read is as one that is not there."""
+        grants: dict[str, HostGrant] = {}
+        async for event in watch_objects(self._client, collection_path(API_VERSION, HOST_GRANTS), keep=keep_grant):
+            match event:
+                case Listed(items=items):
+                    grants = {name: grant for name, grant in items if grant is not None}
+                    self.grants_listed = True
+                case Added(item=(name, HostGrant() as grant)) | Modified(item=(name, HostGrant() as grant)):
+                    grants[name] = grant
+                case _:
+                    grants.pop(event.item[0], None)
+            self._configuration.replace_grants(grants.values())
+
 
 def _key(item: Function | Trigger | tuple[str, str]) -> FunctionKey:
     return FunctionKey(*item) if isinstance(item, tuple) else FunctionKey(item.namespace, item.name)
@@ -85,6 +103,15 @@ def keep_trigger(item: Json) -> Trigger | tuple[str, str]:
         return parse_trigger(item)
     except InvalidSpecError as error:
         return _complain("Trigger", item, error)
+
+
+def keep_grant(item: Json) -> tuple[str, HostGrant | None]:
+    """A HostGrant by its name; None where its spec cannot be used."""
+    try:
+        grant = parse_grant(item)
+    except InvalidSpecError as error:
+        return _complain("HostGrant", item, error)[1], None
+    return grant.name, grant
 
 
 def without_code(item: Json) -> Json:

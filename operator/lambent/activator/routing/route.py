@@ -1,32 +1,32 @@
-"""Paths of http Triggers, as API Gateway's HTTP APIs match them: the most specific route that also takes the method wins.
+"""One http Trigger's route, and all routes of a host: the most specific one that also takes the method wins.
 
-Per segment an exact one comes before `{name}`, that before greedy `{name+}`; of two on the same path, one that names the method before one
-for every method; then the older Trigger. Source: "Create routes for HTTP APIs in API Gateway" (API Gateway Developer Guide).
+Per segment an exact one comes before `{name}`, that before greedy `{name+}`; of two on the same path, one that names the method before
+one for every method. Source: "Create routes for HTTP APIs in API Gateway" (API Gateway Developer Guide).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from urllib.parse import unquote
 
 from lambent.activator.admission.model import FunctionKey
+from lambent.api.route_path import MAX_SEGMENTS, ONE, REST, Pattern
+
+EVERY_METHOD = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One http Trigger. `methods` empty means every method; `precedence` orders routes that are otherwise equal."""
+    """One http Trigger. `methods` empty means every method; `names` are those of the path's parameters."""
 
     trigger: FunctionKey
     function: FunctionKey
     path: str
     methods: tuple[str, ...]
     payload_format: str
-    precedence: tuple[str, str, str]
-
-    def takes(self, method: str) -> bool:
-        """Whether it is for that method."""
-        return not self.methods or method in self.methods
+    names: tuple[str, ...] = ()
 
     def key(self, method: str) -> str:
         """API Gateway's route key: `GET /orders/{id}`."""
@@ -41,80 +41,144 @@ class Match:
     parameters: Mapping[str, str]
 
 
-class _Node:
-    __slots__ = ("exact", "greedy", "routes", "single")
+class Routes:
+    """The routes that one namespace has at one host; changed in place, each at the price of its own path.
+
+    Each pattern has a bit. What could still fit a request is a set of bits, cut down segment by segment: so a match takes two steps for
+    each segment of the request, whatever patterns there are, where a search with backtracking would take what its author has thought up.
+    """
+
+    __slots__ = ("_any", "_bits", "_ends", "_exact", "_free", "_one", "_rest", "_routes", "_taking")
 
     def __init__(self) -> None:
-        self.exact: dict[str, _Node] = {}
-        self.single: _Node | None = None
-        self.greedy: list[Route] = []
-        self.routes: list[Route] = []
+        self._bits: dict[Pattern, int] = {}
+        self._routes: list[dict[str, Route]] = []
+        """By bit: the route for each method."""
+        self._free: list[int] = []
+        self._taking: dict[str, int] = {}
+        """By method, the patterns that name it."""
+        self._any = 0
+        """Patterns with a route for every method."""
+        # By the index of a segment: what is exact there, a parameter, or the rest; and by number of segments, what ends after so many.
+        self._exact: list[dict[str, int]] = []
+        self._one: list[int] = []
+        self._rest: list[int] = []
+        self._ends: list[int] = [0]
 
+    def __len__(self) -> int:
+        return len(self._bits)
 
-class RouteTree:
-    """The routes of one host. Built once, then only read."""
-
-    __slots__ = ("_root", "routes")
-
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self.routes = tuple(sorted(routes, key=lambda route: route.precedence))
-        self._root = _Node()
-        for route in self.routes:
-            self._add(route)
+    def assign(self, pattern: Pattern, routes: dict[str, Route]) -> None:
+        """Have a pattern's requests taken by these routes, by method (`EVERY_METHOD` for all that are not named); none takes it away."""
+        bit = self._bits.get(pattern)
+        if bit is None:
+            if not routes:
+                return
+            bit = self._add(pattern)
+        mask = 1 << bit
+        for method in self._routes[bit]:
+            self._mark(method, mask, on=False)
+        self._routes[bit] = routes
+        for method in routes:
+            self._mark(method, mask, on=True)
+        if not routes:
+            del self._bits[pattern]
+            heappush(self._free, bit)
+            self._place(pattern, mask, on=False)
 
     def match(self, method: str, path: str) -> Match | None:
         """The route for a request; `path` as sent, without query."""
-        segments = [unquote(segment) for segment in path.split("/")[1:]] if path.startswith("/") else []
-        if len(segments) > 1 and not segments[-1]:
-            # API Gateway takes /orders/ for /orders.
-            segments.pop()
-        values: list[str] = []
-        route = _find(self._root, segments, 0, method, values)
-        return None if route is None else Match(route, dict(zip(_names(route.path), values, strict=True)))
-
-    def _add(self, route: Route) -> None:
-        node = self._root
-        for segment in _segments(route.path):
-            if not segment.startswith("{"):
-                node = node.exact.setdefault(unquote(segment), _Node())
-            elif segment.endswith("+}"):
-                node.greedy.append(route)
-                return
+        segments = _segments_of(path)
+        count = len(segments)
+        alive = self._any | self._taking.get(method, 0)
+        fitting = 0
+        index = 0
+        depth = len(self._exact)
+        while alive and index < count and index < depth:
+            segment = segments[index]
+            # API Gateway takes no empty text for a parameter.
+            if segment:
+                fitting |= alive & self._rest[index]
+                alive &= self._exact[index].get(segment, 0) | self._one[index]
             else:
-                node.single = node.single or _Node()
-                node = node.single
-        node.routes.append(route)
+                if index + 1 < count:
+                    fitting |= alive & self._rest[index]
+                alive &= self._exact[index].get(segment, 0)
+            index += 1
+        if index == count:
+            fitting |= alive & self._ends[count]
+        return self._pick(method, segments, fitting) if fitting else None
+
+    def _pick(self, method: str, segments: list[str], fitting: int) -> Match:
+        """The most specific of the patterns that fit; not none."""
+        values: list[str] = []
+        for index, segment in enumerate(segments):
+            closer = fitting & self._exact[index].get(segment, 0)
+            if not closer:
+                closer = fitting & self._one[index]
+                if not closer:
+                    fitting &= self._rest[index]
+                    values.append("/".join(segments[index:]))
+                    break
+                values.append(segment)
+            fitting = closer
+        routes = self._routes[fitting.bit_length() - 1]
+        route = routes.get(method) or routes[EVERY_METHOD]
+        return Match(route, dict(zip(route.names, values, strict=True)))
+
+    def _add(self, pattern: Pattern) -> int:
+        if self._free:
+            bit = heappop(self._free)
+        else:
+            bit = len(self._routes)
+            self._routes.append({})
+        self._bits[pattern] = bit
+        while len(self._exact) < len(pattern):
+            self._exact.append({})
+            self._one.append(0)
+            self._rest.append(0)
+            self._ends.append(0)
+        self._place(pattern, 1 << bit, on=True)
+        return bit
+
+    def _place(self, pattern: Pattern, mask: int, *, on: bool) -> None:
+        for index, segment in enumerate(pattern):
+            if segment == REST:
+                self._rest[index] = _switch(self._rest[index], mask, on=on)
+                return
+            if segment == ONE:
+                self._one[index] = _switch(self._one[index], mask, on=on)
+            else:
+                _switch_in(self._exact[index], segment[1:], mask, on=on)
+        self._ends[len(pattern)] = _switch(self._ends[len(pattern)], mask, on=on)
+
+    def _mark(self, method: str, mask: int, *, on: bool) -> None:
+        if method == EVERY_METHOD:
+            self._any = _switch(self._any, mask, on=on)
+        else:
+            _switch_in(self._taking, method, mask, on=on)
 
 
-def _segments(path: str) -> list[str]:
-    segments = path.split("/")[1:]
-    return segments[:-1] if len(segments) > 1 and not segments[-1] else segments
+def _switch(masks: int, mask: int, *, on: bool) -> int:
+    return masks | mask if on else masks & ~mask
 
 
-def _names(path: str) -> list[str]:
-    return [segment[1:-1].removesuffix("+") for segment in _segments(path) if segment.startswith("{")]
+def _switch_in(masks: dict[str, int], key: str, mask: int, *, on: bool) -> None:
+    left = _switch(masks.get(key, 0), mask, on=on)
+    if left:
+        masks[key] = left
+    else:
+        masks.pop(key, None)
 
 
-def _pick(routes: list[Route], method: str) -> Route | None:
-    taking = [route for route in routes if route.takes(method)]
-    return min(taking, key=lambda route: (not route.methods, route.precedence)) if taking else None
-
-
-def _find(node: _Node, segments: list[str], index: int, method: str, values: list[str]) -> Route | None:
-    """Depth first in order of preference: the first that is found is the most specific. Undoes what it adds to `values` on failure."""
-    if index == len(segments):
-        return _pick(node.routes, method)
-    segment = segments[index]
-    child = node.exact.get(segment)
-    if child is not None and (route := _find(child, segments, index + 1, method, values)) is not None:
-        return route
-    if node.single is not None and segment:
-        values.append(segment)
-        if (route := _find(node.single, segments, index + 1, method, values)) is not None:
-            return route
-        values.pop()
-    rest = "/".join(segments[index:])
-    if node.greedy and rest and (route := _pick(node.greedy, method)) is not None:
-        values.append(rest)
-        return route
-    return None
+def _segments_of(path: str) -> list[str]:
+    """A request's segments, decoded; the last one of `MAX_SEGMENTS` + 1 holds all that follow."""
+    if not path.startswith("/"):
+        return []
+    if len(path) > 1 and path.endswith("/"):
+        # API Gateway takes /orders/ for /orders.
+        path = path[:-1]
+    segments = path.split("/", MAX_SEGMENTS + 1)[1:]
+    if "%" in path:
+        return [unquote(segment) for segment in segments]
+    return segments

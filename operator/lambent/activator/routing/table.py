@@ -1,15 +1,13 @@
-"""The routing table: functions by name, routes by host. Every change gives a new table; who holds the old one is not disturbed."""
+"""The routing table: functions by name, routes by host. Changed in place between two requests, each time at the price of the change."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from lambent.activator.admission.model import FunctionKey
-from lambent.activator.routing.route import Match, Route, RouteTree
-from lambent.api.invocation import Url
-
-ANY_HOST = ""
+from lambent.activator.routing.route import Routes
+from lambent.api.hosts import ANY_HOST, LOCALHOST, Domains, is_address, is_below, is_in_cluster
+from lambent.api.invocation import ACCESS_NONE, ACCESS_PUBLIC, Url
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,58 +22,75 @@ class Target:
     version: str = "$LATEST"
 
 
-@dataclass(frozen=True, slots=True)
 class Table:
-    """Immutable; `with_…` and `without_…` return another."""
+    """What requests mean. Nothing here waits, so that no request ever sees half a change."""
 
-    functions: Mapping[FunctionKey, Target] = field(default_factory=dict)
-    hosts: Mapping[str, RouteTree] = field(default_factory=dict)
-    """By host in lower case; `ANY_HOST` for Triggers without one."""
-    triggers: Mapping[FunctionKey, str] = field(default_factory=dict)
-    """The host each Trigger's route is under."""
+    __slots__ = ("_domains", "_functions_of", "_tails", "anywhere", "functions", "hosts")
 
-    def with_function(self, target: Target) -> Table:
+    def __init__(self, domains: Domains | None = None) -> None:
+        self._domains = domains or Domains()
+        self.functions: dict[FunctionKey, Target] = {}
+        self.hosts: dict[str, Routes] = {}
+        """By host in lower case: the routes of the namespace that the host belongs to."""
+        self.anywhere: Routes | None = None
+        """Of Triggers that name no host."""
+        self._functions_of: dict[str, int] = {}
+        """How many Functions each namespace has."""
+        # What may follow NAME.NAMESPACE in a function's host, and whether cluster DNS alone knows that form.
+        cluster = self._domains.cluster_domain
+        tails = dict.fromkeys(("", "svc", f"svc.{cluster}", f"svc.{cluster}."), True)
+        if self._domains.domain:
+            tails[self._domains.domain] = False
+        self._tails: dict[str, bool] = tails
+
+    def put_function(self, target: Target) -> None:
         """A Function was added or changed."""
-        return replace(self, functions={**self.functions, target.key: target})
+        if target.key not in self.functions:
+            namespace = target.key.namespace
+            self._functions_of[namespace] = self._functions_of.get(namespace, 0) + 1
+        self.functions[target.key] = target
 
-    def without_function(self, key: FunctionKey) -> Table:
-        """A Function was deleted; its Triggers' routes stay and answer 404 until it is back or they are gone."""
-        return replace(self, functions={other: target for other, target in self.functions.items() if other != key})
+    def drop_function(self, key: FunctionKey) -> None:
+        """A Function was deleted; its Triggers' routes stay and answer 404 until it is back or they are gone.
 
-    def with_route(self, host: str | None, route: Route) -> Table:
-        """An http Trigger was added or changed."""
-        table = self.without_route(route.trigger)
-        where = host.lower() if host else ANY_HOST
-        others = table.hosts[where].routes if where in table.hosts else ()
-        return replace(
-            table,
-            hosts={**table.hosts, where: RouteTree((*others, route))},
-            triggers={**table.triggers, route.trigger: where},
-        )
-
-    def without_route(self, trigger: FunctionKey) -> Table:
-        """An http Trigger was deleted, disabled or became something else; harmless where it had no route."""
-        where = self.triggers.get(trigger)
-        if where is None:
-            return self
-        hosts = dict(self.hosts)
-        rest = [route for route in hosts[where].routes if route.trigger != trigger]
-        if rest:
-            hosts[where] = RouteTree(rest)
+        Harmless where it was not known.
+        """
+        if self.functions.pop(key, None) is None:
+            return
+        left = self._functions_of[key.namespace] - 1
+        if left:
+            self._functions_of[key.namespace] = left
         else:
-            del hosts[where]
-        return replace(self, hosts=hosts, triggers={other: host for other, host in self.triggers.items() if other != trigger})
+            del self._functions_of[key.namespace]
 
-    def match_route(self, host: str, method: str, path: str) -> Match | None:
-        """The http Trigger for a request: its own host's first, then those of any host."""
-        for where in (host, ANY_HOST):
-            tree = self.hosts.get(where)
-            match = tree.match(method, path) if tree is not None else None
-            if match is not None:
-                return match
-        return None
+    def serve(self, host: str, routes: Routes | None) -> None:
+        """Have a host's requests taken by these routes; None: it is nobody's."""
+        if host == ANY_HOST:
+            self.anywhere = routes
+        elif routes is None:
+            self.hosts.pop(host, None)
+        else:
+            self.hosts[host] = routes
 
-    def function_at(self, host: str) -> Target | None:
-        """The function whose URL has that host: its first two labels are name and namespace, whatever follows."""
+    def function_at(self, host: str, *, in_cluster: bool = True) -> Target | None:
+        """The function whose URL has that host; with `in_cluster` off, of public URLs alone."""
         name, _, rest = host.partition(".")
-        return self.functions.get(FunctionKey(rest.partition(".")[0], name))
+        namespace, _, tail = rest.partition(".")
+        cluster = self._tails.get(tail)
+        if cluster is None or (cluster and not in_cluster):
+            return None
+        target = self.functions.get(FunctionKey(namespace, name))
+        if target is None:
+            return None
+        access = target.url.access
+        return None if access == ACCESS_NONE or (access != ACCESS_PUBLIC and not cluster) else target
+
+    def is_open(self, host: str) -> bool:
+        """Whether Triggers without a host may answer there: it is not a Trigger's, and has not the form of a function's."""
+        domains = self._domains
+        if host in ("", LOCALHOST) or host in domains.own or is_address(host):
+            return True
+        if host in self.hosts or is_in_cluster(host, domains) or is_below(host, domains.domain):
+            return False
+        name, _, rest = host.partition(".")
+        return "." in rest or not name or rest not in self._functions_of

@@ -133,7 +133,7 @@ class Bootstrap:
     """The prepared interpreter of one function, or of none yet (`ahead`)."""
 
     def __init__(self, configuration: Configuration, environment: Mapping[str, str], *, ahead: Sequence[str] | None = None) -> None:
-        self._pid, ends = spawn_prepared(PYTHON, configuration.runtime_dir, configuration.layers_dir, environment, ahead=ahead)
+        self._pid, ends = spawn_prepared(configuration._replace(python=PYTHON), environment, ahead=ahead)
         self.prepared = Worker(ends)
         self.prepared.pid = self._pid
         self._workers: list[Worker] = []

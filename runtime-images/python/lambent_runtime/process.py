@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lambent_runtime import forking, frames, worker
+from lambent_runtime import confinement, forking, frames, worker
 from lambent_runtime.channel import Channel, ChannelClosedError
 from lambent_runtime.errors import UNHANDLED_AT_INIT, FaultError, build_exception_error, build_fault_error, format_import_trace
 from lambent_runtime.loader import is_coroutine_handler, load_handler
@@ -37,17 +37,21 @@ _QUICK_IMPORT_MS = 20
 def main(runtime_dir: str) -> None:
     """Be the prepared interpreter; children leave through here as what they were forked to be.
 
-    `sys.argv[1]` is the layers' root where it is not /opt; in a pool pod `--ahead` follows, and the modules to import ahead besides
-    the usual ones.
+    Arguments are confinement's options; then the layers' root where it is not /opt; in a pool pod `--ahead` follows, and the modules to
+    import ahead besides the usual ones.
     """
-    layers_dir = sys.argv[1] if len(sys.argv) > 1 else "/opt"
-    ahead = sys.argv[3:] if sys.argv[2:3] == ["--ahead"] else None
+    hidden, fixed, arguments = confinement.read_options(sys.argv[1:])
     sys.argv[1:] = []
+    layers_dir = arguments[0] if arguments else "/opt"
+    ahead = arguments[2:] if arguments[1:2] == ["--ahead"] else None
     _give_way_under_memory_pressure()
     enter(os.environ["LAMBDA_TASK_ROOT"])
     unbuffer_standard_streams()
     os.closerange(_CHANNEL_DESCRIPTOR + 1, _LAST_DESCRIPTOR)
     channel = Channel(_CHANNEL_DESCRIPTOR)
+    why = confinement.confine(hidden, fixed)
+    if why:
+        print(f"the function's processes are not kept apart: {why}", flush=True)
     replaceable: list[str] = []
     if ahead is not None:
         from lambent_runtime.ahead import import_ahead  # noqa: PLC0415 - ordinary pods need none of it
@@ -63,6 +67,7 @@ def main(runtime_dir: str) -> None:
 def _live(channel: Channel, layers_dir: str, runtime_dir: str, replaceable: list[str]) -> None:
     order = forking.wait_for_fork(channel)
     channel, output = forking.adopt(order, channel)
+    confinement.enter_domain()
     before = forking.take_footprint()
     apart = None
     _draw_anew()
@@ -103,6 +108,7 @@ def _be_template(channel: Channel, logs: Logs, ready: dict[str, Any]) -> Channel
     _report_ready(channel, ready | {"template": True})
     gc.freeze()
     channel = _go_on_as_child(forking.wait_for_fork(channel), channel, logs)
+    confinement.enter_domain()
     _report_ready(channel, ready | {"durationMs": 0.0})
     return channel
 
@@ -121,6 +127,7 @@ def _leave_template_behind(
     middle = leave_copy()
     if middle == 0:
         return _be_template(_go_on_as_child(order, channel, logs), logs, ready), None
+    confinement.enter_domain()  # the template is outside of it
     order.decline()
     return channel, lambda: forget(middle)
 

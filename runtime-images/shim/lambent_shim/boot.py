@@ -63,18 +63,17 @@ def boot(environ: Mapping[str, str], started_at: float) -> Started:
     used = configuration.pool and any(map(_holds_files, (configuration.task_root, configuration.scratch_dir)))
     ahead = configuration.preload if configuration.pool else None
     try:
-        pid, prepared = spawn_prepared(configuration.python, configuration.runtime_dir, configuration.layers_dir, environment, ahead=ahead)
+        pid, prepared = spawn_prepared(configuration, environment, ahead=ahead)
     except OSError as error:
         wrapper = environment.get(WRAPPER)
         program = f"{WRAPPER} is {wrapper!r}" if wrapper else f"{VARIABLE}: python is {configuration.python!r}"
         sys.stderr.write(f"{program}, which does not start: {error}\n")
         sys.exit(_BAD_CONFIGURATION)
     candidate = order_fork(prepared.channel, 1, prepare=True, held=configuration.pool)
-    if configuration.pool:
-        # It is believed to be what it says because nothing of a function could have made it say so.
-        from lambent_shim.kernel import close_to_others  # noqa: PLC0415 - a pod of its own function needs none of it
+    # After what others wait for. It is believed to be what it says because nothing of a function could have made it say so.
+    from lambent_shim.kernel import close_to_others  # noqa: PLC0415
 
-        close_to_others()
+    close_to_others()
     container = {} if not configuration.pool else {name: value for name, value in environ.items() if name != VARIABLE}
     return Started(configuration, environment, started_at, pid, prepared, candidate, container, image, used)
 

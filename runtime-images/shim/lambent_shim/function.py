@@ -48,7 +48,7 @@ class Function:
         supervisor = links.runner = Supervisor(configuration, loop, self.log, links)
 
         def respawn() -> tuple[int, Ends]:
-            return spawn_prepared(configuration.python, configuration.runtime_dir, configuration.layers_dir, environment)
+            return spawn_prepared(configuration, environment)
 
         crew = Crew(
             loop,

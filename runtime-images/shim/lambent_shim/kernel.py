@@ -1,6 +1,6 @@
 """What a shim asks of the kernel. Outside a container: to be the parent of orphans below it, and to end with its own parent.
 
-A container's PID 1 has both by being PID 1. In a pool pod: to be left alone by the function that runs beside it.
+A container's PID 1 has both by being PID 1. Everywhere: to be left alone by the function that runs beside it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def close_to_others() -> None:
 
 def _prctl(option: int, value: int) -> None:
     # What ctypes is made of: of itself it is 1.5 ms and 160 KiB more, in every pool pod.
-    import _ctypes  # noqa: PLC0415 - an ordinary pod's shim, PID 1, needs none
+    import _ctypes  # noqa: PLC0415 - what is started first does not wait for it
 
     prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]  # None: the process itself
     if _ctypes.call_function(prctl, (option, value, 0, 0, 0)) != 0:

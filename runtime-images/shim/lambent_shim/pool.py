@@ -152,7 +152,7 @@ class Pool:
 
     def _start_fresh(self, environment: Mapping[str, str]) -> Callable[[Function], None]:
         configuration = self._generic
-        pid, prepared = spawn_prepared(configuration.python, configuration.runtime_dir, configuration.layers_dir, environment)
+        pid, prepared = spawn_prepared(configuration, environment)
         candidate = order_fork(prepared.channel, 1, prepare=True)
         for process in self._living:
             process.kill("the function needs another interpreter")

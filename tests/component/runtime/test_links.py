@@ -15,7 +15,8 @@ CODE = "def handler(event, context):\n    return event\n"
 
 
 def test_hello_says_who_it_is_and_nothing_more_before_welcome(tmp_path: Path) -> None:
-    token = tmp_path / "token"
+    token = tmp_path / "secrets" / "token"
+    token.parent.mkdir()
     token.write_text("the-token\n")
 
     async def run() -> None:

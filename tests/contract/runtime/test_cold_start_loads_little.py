@@ -50,7 +50,7 @@ def test_the_shim_loads_nothing_it_may_never_need(module: str) -> None:
     assert module not in loaded_by(SHIM, "lambent_shim.run", around=AROUND)
 
 
-def test_a_pool_pods_shim_closes_itself_to_others_without_ctypes() -> None:
+def test_the_shim_closes_itself_to_others_without_ctypes() -> None:
     code = """
 from lambent_shim import kernel
 kernel.close_to_others()

@@ -35,7 +35,7 @@ def test_no_variable_descriptor_or_module_of_the_shim(tmp_path: Path) -> None:
             assert seen["environment"]["_HANDLER"] == "app.handler"
             assert "_X_AMZN_TRACE_ID" not in seen["environment"]
             assert seen["path"][0] == seen["cwd"] == str(tmp_path)
-            assert not [entry for entry in seen["path"] if "shim" in entry or ".venv" in entry]
+            assert not [entry for entry in seen["path"] if "images/shim" in entry or ".venv" in entry]
             assert not {"lambent_shim", "picows", "uvloop", "asyncio"} & set(seen["modules"])
             assert seen["stdin"] == ""
             assert seen["session"] == seen["pid"] != shim.process.pid

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from lambent_shim import descendants, failures, frames
+from lambent_shim.forks import ForkWatch
 from lambent_shim.lineage import FORK_RETRY_SECONDS, Lineage
 from lambent_shim.lines import NumberedLines
 from lambent_shim.process import Process, reap_children
@@ -22,6 +23,16 @@ from lambent_shim.staffing import count_missing
 _SILENT_SECONDS: Final = 1.0
 """A process whose channel has closed and that lives on for so long has lost its use. Sooner would kill one that is on its way out, on a
 node that is busy, and take its exit status from who asks."""
+
+
+_SWEEP_SECONDS: Final = 0.01
+"""Between two tries to end what has been left behind, while new processes are found."""
+_SWEEPS_BEFORE_FREEZING: Final = 10
+_MOST_SWEEPS: Final = 500
+_MOST_STUCK: Final = 3
+"""So often, one after another, a process that forks is replaced before the pod is given up."""
+_START_SECONDS: Final = 10.0
+"""What a worker takes at most to be ready that has nothing to import."""
 
 
 class CrewEvents(Protocol):
@@ -50,6 +61,12 @@ class CrewEvents(Protocol):
 
     def crew_gone(self, process: Process) -> None:
         """A process has been buried."""
+
+    def crew_stuck(self) -> None:
+        """A process that was to fork does not, and is replaced."""
+
+    def crew_lost_all(self, why: str) -> None:
+        """Nothing can be forked any more, or processes cannot be ended: the pod is of no use."""
 
 
 class Crew:
@@ -80,7 +97,17 @@ class Crew:
         self._unclaimed: dict[int, int] = {}
         """Wait statuses of pids not known yet."""
         self._numbered: dict[Process, NumberedLines] = {}
+        self._forks = ForkWatch(loop, self._replace_stuck)
+        self._stuck = 0
+        """Replacements since the last fork that came."""
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._sweeps = 0
         self._closing = False
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether forks have been due for long, and none has come since."""
+        return self._stuck > 0
 
     @property
     def processes(self) -> Iterator[Process]:
@@ -107,12 +134,27 @@ class Crew:
                 return
             process = self.watch(ends)
             self._starting.add(process)
-            if self.lineage.whole:
-                self._loop.call_later(self._init_limit_seconds, self._stop_starting, process)
+            if self.lineage.source is not None:
+                self.expect(process, self.lineage.source)
+            limit = self._init_limit_seconds if self.lineage.whole else _START_SECONDS
+            self._loop.call_later(limit, self._stop_starting, process)
+
+    def expect(self, child: Process, source: Process) -> None:
+        """A fork has been ordered: whoever does not do it is replaced."""
+        self._forks.expect(child, source)
+
+    def _replace_stuck(self, source: Process) -> None:
+        self._stuck += 1
+        if self._stuck > _MOST_STUCK and not self._closing:
+            self._events.crew_lost_all("no process can be forked")
+        else:
+            self._events.crew_stuck()
+            self.end(source, "it does not fork")
 
     def _stop_starting(self, process: Process) -> None:
         if process in self._starting:
-            process.init_error = failures.init_failure(self._timed_out)
+            if self.lineage.whole:
+                process.init_error = failures.init_failure(self._timed_out)
             self.end(process, "it took too long to initialise")
 
     def take(self) -> Process | None:
@@ -144,9 +186,26 @@ class Crew:
         families = descendants.find_descendants(process.pid)
         process.kill(why)
         descendants.kill_all(families)
-        if all(known.pid for known in self._processes):
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """End what has left a worker that has ended, as often as it takes."""
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+            self._sweep_timer = None
+        known = {process.pid for process in self._processes}
+        if 0 not in known:
             # Not while a worker is being forked: until it has said its pid, it looks like a stray.
-            descendants.kill_all(descendants.find_strays({known.pid for known in self._processes}))
+            if descendants.end_strays(known):
+                self._sweeps = 0
+                return
+            self._sweeps += 1
+            if self._sweeps > _SWEEPS_BEFORE_FREEZING:
+                descendants.end_strays_frozen(known)
+            if self._sweeps > _MOST_SWEEPS and not self._closing:
+                self._events.crew_lost_all("processes of the function cannot be ended")
+                return
+        self._sweep_timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
 
     # Watching
 
@@ -178,6 +237,9 @@ class Crew:
     def claim(self, process: Process, pid: int) -> None:
         """A process's pid is known."""
         process.pid = pid
+        self._forks.settle(process)
+        if self._stuck and process is not self.lineage.prepared:
+            self._stuck = 0
         if process.doomed:
             process.kill(process.doomed)
         status = self._unclaimed.pop(pid, None)
@@ -267,6 +329,7 @@ class Crew:
             process.kill("it has ended")  # what it has left behind in its group
         process.drain_output(end=True)
         self._processes.discard(process)
+        self._forks.settle(process)
         self._numbered.pop(process, None)
         was_starting = process in self._starting
         self._retire(process)
@@ -280,6 +343,8 @@ class Crew:
                 self._events.crew_lost(process, status)
         self._events.crew_gone(process)
         process.close()
+        if process.pid and not self._closing and self._sweep_timer is None:
+            self._sweep()
 
     def _retire(self, process: Process) -> None:
         self._starting.discard(process)

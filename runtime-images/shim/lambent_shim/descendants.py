@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Final
+
+_ROUNDS: Final = 16
 
 
 def find_descendants(pid: int) -> list[int]:
@@ -34,6 +37,39 @@ def find_strays(known: set[int]) -> list[int]:
         strays.append(child)
         strays.extend(find_descendants(child))
     return strays
+
+
+def end_strays(known: set[int]) -> bool:
+    """Kill all strays, as often as new ones are found; whether none is left. What is not known yet must not be being forked meanwhile.
+
+    A chain of processes that each fork and end can outrun one look at them: it ends once a signal meets the last of it.
+    """
+    for _ in range(_ROUNDS):
+        living = [pid for pid in find_strays(known) if not _collect(pid)]
+        if not living:
+            return True
+        kill_all(living)
+    return False
+
+
+def end_strays_frozen(known: set[int]) -> None:
+    """As end_strays, by PID 1 of a container: all processes are stopped first, at one moment, so that none can fork (kill(2), pid -1)."""
+    if os.getpid() != 1:
+        return
+    try:
+        os.kill(-1, signal.SIGSTOP)
+        kill_all(find_strays(known))
+        os.kill(-1, signal.SIGCONT)
+    except ProcessLookupError:
+        return
+
+
+def _collect(pid: int) -> bool:
+    """Whether it has ended and is collected by this: an orphan, which has no other parent."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return False
 
 
 def kill_all(pids: list[int]) -> None:

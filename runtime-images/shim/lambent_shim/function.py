@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from lambent_shim import failures
@@ -33,7 +33,7 @@ def build_log(configuration: Configuration, stream: LogStream) -> PodLog:
 
 
 class Function:
-    """One function in its pod; invocations come from `links`."""
+    """One function in its pod; invocations come from `links`. `on_lost` is told why the pod can serve no more."""
 
     def __init__(
         self,
@@ -42,10 +42,12 @@ class Function:
         loop: asyncio.AbstractEventLoop,
         links: Links,
         stream: LogStream,
+        *,
+        on_lost: Callable[[str], None],
     ) -> None:
         self.configuration = configuration
         self.log = build_log(configuration, stream)
-        supervisor = links.runner = Supervisor(configuration, loop, self.log, links)
+        supervisor = links.runner = Supervisor(configuration, loop, self.log, links, on_lost=on_lost)
 
         def respawn() -> tuple[int, Ends]:
             return spawn_prepared(configuration, environment)

@@ -17,6 +17,7 @@ from lambent_shim.process import Process
 from lambent_shim.spawn import Ends, order_fork
 
 FORK_RETRY_SECONDS: Final = 0.1
+_MOST_FORK_RETRIES: Final = 3
 
 
 class Keeper(Protocol):
@@ -27,6 +28,9 @@ class Keeper(Protocol):
 
     def claim(self, process: Process, pid: int) -> None:
         """A process's pid is known."""
+
+    def expect(self, child: Process, source: Process) -> None:
+        """A fork has been ordered."""
 
     def end(self, process: Process, why: str) -> None:
         """Kill a process and all its descendants."""
@@ -68,7 +72,13 @@ class Lineage:
         self._candidate_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._number = 0
+        self._fork_retries = 0
         self._closing = False
+
+    @property
+    def prepared(self) -> Process | None:
+        """The prepared interpreter, while it lives."""
+        return self._prepared
 
     def adopt_prepared(self, pid: int, ends: Ends) -> None:
         """Take over the prepared interpreter, just spawned."""
@@ -77,7 +87,10 @@ class Lineage:
 
     def adopt_candidate(self, ends: Ends) -> None:
         """Take over the process that imports the handler, just ordered."""
-        self._expect(self._keeper.watch(ends))
+        candidate = self._keeper.watch(ends)
+        if self._prepared is not None:
+            self._keeper.expect(candidate, self._prepared)
+        self._expect(candidate)
 
     def continue_with(self, prepared: Process, candidate: Process, apart: Process) -> None:
         """A generic pod's, that are there already, and the template that the candidate will fork off."""
@@ -119,6 +132,7 @@ class Lineage:
         first = process is self.candidate
         if first:
             self.candidate = None
+            self._fork_retries = 0
             self._cancel_timer()
         if template:
             self.template, self.whole, self._apart = process, False, None
@@ -135,7 +149,12 @@ class Lineage:
 
     def order_worker(self) -> Ends | None:
         """The shim's ends of one more worker; None: not now."""
-        return self._order(self._prepared if self.whole else self.template, prepare=False)
+        return self._order(self.source, prepare=False)
+
+    @property
+    def source(self) -> Process | None:
+        """What workers are forked from."""
+        return self._prepared if self.whole else self.template
 
     def _order(self, source: Process | None, *, prepare: bool) -> Ends | None:
         if source is None:
@@ -151,6 +170,12 @@ class Lineage:
         if process is self.candidate:
             self.candidate = self._apart = None
             self._cancel_timer()
+            if not process.pid and not process.init_error and self._fork_retries < _MOST_FORK_RETRIES:
+                # What was to fork it has ended first: that says nothing of the handler.
+                self._fork_retries += 1
+                self._loop.call_later(FORK_RETRY_SECONDS, self.initialise)
+                return True
+            self._fork_retries = 0
             self._fail_candidate(process.init_error or failures.init_failure(failures.explain_exit(status, out_of_memory=False)))
         elif process is self._prepared:
             self._prepared = None

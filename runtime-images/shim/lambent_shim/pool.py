@@ -138,7 +138,7 @@ class Pool:
         except OSError as error:
             self._lose(f"there is no interpreter: {error}")
             return f"there is no interpreter: {error}"
-        self.function = Function(configuration, environment, self._loop, self._links, self._stream)
+        self.function = Function(configuration, environment, self._loop, self._links, self._stream, on_lost=self._on_lost)
         self._links.become(configuration, arrived_ms)
         if fresh:
             self.function.log.note(f"started an interpreter of its own: {fresh}")

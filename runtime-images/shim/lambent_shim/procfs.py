@@ -41,6 +41,17 @@ def read_statm(pid: int) -> tuple[int, int]:
         reader.close()
 
 
+def read_progress(pid: int) -> tuple[str, int]:
+    """(the state's letter, CPU time used in clock ticks) of a process; ("", 0) where it is gone (proc(5), stat)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+            # The name, in parentheses, may hold anything.
+            fields = file.read().rpartition(b")")[2].split()
+        return fields[0].decode(), int(fields[11]) + int(fields[12])
+    except (OSError, IndexError):
+        return "", 0
+
+
 def read_proportional(pid: int) -> int:
     """Anonymous memory in KiB where a page shared by n processes counts one n-th; shared memory and tmpfs too (proc(5), smaps_rollup)."""
     total = 0

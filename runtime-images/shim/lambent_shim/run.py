@@ -68,7 +68,7 @@ async def _live(started: Started, loop: asyncio.AbstractEventLoop) -> int:
         # Who is linked can become something at once: that is what activators choose by.
         pod = Pool(started, loop, links, stream, on_prepared=dialer.start, on_lost=lose)
     else:
-        pod = Function(configuration, started.environment, loop, links, stream)
+        pod = Function(configuration, started.environment, loop, links, stream, on_lost=lose)
         pod.start(started.prepared_pid, started.prepared, started.candidate)
         dialer.start()
     # uvloop keeps SIGCHLD for subprocesses of its own, of which the shim has none; it runs Python's handlers all the same.
@@ -78,7 +78,7 @@ async def _live(started: Started, loop: asyncio.AbstractEventLoop) -> int:
     status = await serve_status(port, pod.why_not_ready, _metrics_of(pod, links)) if port else None
     await stop.wait()
     if lost:
-        pod.log.note(f"{lost[0]}: a generic pod ends with it")
+        pod.log.note(f"{lost[0]}: the pod ends with it")
     await _leave(pod, links, dialer)
     if status is not None:
         status.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 from lambent_shim import failures, frames, wire
@@ -34,7 +35,15 @@ _NEAR_LIMIT: Final = 0.9
 class Supervisor:
     """The pod's invocations; implements links.Runner and crew.CrewEvents."""
 
-    def __init__(self, configuration: Configuration, loop: asyncio.AbstractEventLoop, log: PodLog, links: Links) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        loop: asyncio.AbstractEventLoop,
+        log: PodLog,
+        links: Links,
+        *,
+        on_lost: Callable[[str], None],
+    ) -> None:
         self.configuration = configuration
         self.tally = Tally()
         self.links = links
@@ -44,6 +53,7 @@ class Supervisor:
         self.watch: MemoryWatch
         self._loop = loop
         self._log = log
+        self._on_lost = on_lost
         self._limit = configuration.timeout_seconds
         self._memory_mib = configuration.memory_mib
         self._running: dict[int, Invocation] = {}
@@ -62,6 +72,8 @@ class Supervisor:
             return "initialising"
         if not self.init["ok"]:
             return f"initialisation failed: {self.init['errorType']}"
+        if self.crew.is_stuck:
+            return "no worker can be forked"
         return "" if self.links.welcomed else "no activator has welcomed this pod"
 
     # Invocations
@@ -181,6 +193,19 @@ class Supervisor:
     def crew_gone(self, process: Process) -> None:
         """Nothing more will be asked about this process."""
         self.watch.forget(process)
+
+    def crew_stuck(self) -> None:
+        """Somebody has stopped what workers are forked from."""
+        self._log.note("a process that workers are forked from does not fork: it is replaced")
+
+    def crew_lost_all(self, why: str) -> None:
+        """No worker will come any more: who waits for one fails, and the pod ends with what runs."""
+        failure = Failure(failures.EXIT, failures.EXIT_ERROR, f"Runtime exited with error: {why}")
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        for invocation in waiting:
+            self._fail(invocation, failure)
+        self._on_lost(why)
 
     def exceed_memory(self, process: Process) -> None:
         """The worker uses more than the function may: end it, and fail what it runs as Lambda does."""

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.kernel_offers import landlock_version, needs_landlock, needs_signal_scope, needs_truncate_right
 from tests.support.pool_pod import became, become, linked_pool_pod
+from tests.support.process_tree import descendants_of
 from tests.support.scripted_activator import linked_shim
 
 CODE = """
@@ -85,18 +86,6 @@ def be_killed(event):
 DENIED = "Permission denied"
 
 
-def others_of(shim: int, worker: int) -> list[int]:
-    """The shim and every process below it but the worker."""
-    found, waiting = [shim], [shim]
-    while waiting:
-        pid = waiting.pop()
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            children = [int(child) for child in (task / "children").read_text().split()]
-            found += children
-            waiting += children
-    return [pid for pid in found if pid != worker]
-
-
 async def ask_about_others(tmp_path: Path, deed: str, *, pool: bool) -> dict[str, Any]:
     if pool:
         async with linked_pool_pod(tmp_path) as (links, shim):
@@ -115,7 +104,7 @@ async def _ask(link: Any, shim: Any, deed: str) -> dict[str, Any]:
     workers = [(await link.result(number)).json for number in both]
     mine = (await link.call({"do": "who"})).json
     assert mine in workers
-    others = others_of(shim.process.pid, mine)
+    others = [pid for pid in (shim.process.pid, *descendants_of(shim.process.pid)) if pid != mine]
     assert len(others) >= 3, "the shim, the template and another worker"
     answer = (await link.call({"do": deed, "pids": others})).json
     assert isinstance(answer, dict)

@@ -184,7 +184,7 @@ def test_the_prepared_interpreters_end_is_a_generic_pods_end(tmp_path: Path) -> 
 
     status, lines = asyncio.run(run())
     assert status == 1
-    assert [line for line in lines if "has ended" in line and "signal: killed" in line and "a generic pod ends with it" in line]
+    assert [line for line in lines if "has ended" in line and "signal: killed" in line and "the pod ends with it" in line]
 
 
 def test_a_become_that_meets_a_dead_interpreter_is_refused(tmp_path: Path) -> None:

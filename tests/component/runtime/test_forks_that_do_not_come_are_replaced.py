@@ -1,0 +1,92 @@
+"""The processes that workers are forked from may be stopped or killed by whoever can; nobody's invocation hangs for it.
+
+Where the kernel has no Landlock of version 6, a handler can; here the test does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.pool_pod import became, become, linked_pool_pod
+from tests.support.process_tree import descendants_of
+from tests.support.scripted_activator import ScriptedLink, Shim, find_free_port, linked_shim, probe
+
+CODE = """
+import os, signal, time
+time.sleep(0.05)  # so long that a pool pod forks a template off
+
+def handler(event, context):
+    if event.get("die"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+"""
+
+
+@asynccontextmanager
+async def serving(folder: Path, *, pool: bool, **fields: Any) -> AsyncIterator[tuple[ScriptedLink, Shim]]:
+    if not pool:
+        async with linked_shim(folder, CODE, **fields) as both:
+            yield both
+        return
+    async with linked_pool_pod(folder, **fields) as (links, shim):
+        links[0].send(become(CODE))
+        await became(links[0])
+        await links[0].initialised()
+        yield links[0], shim
+
+
+@pytest.mark.parametrize("pool", [False, True], ids=["own pod", "pool pod"])
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_call_is_served_though_all_that_forks_is_stopped_or_killed(tmp_path: Path, pool: bool, number: signal.Signals) -> None:
+    async def run() -> None:
+        async with serving(tmp_path, pool=pool) as (link, shim):
+            worker = (await link.call()).json
+            ancestors = [pid for pid in descendants_of(shim.process.pid) if pid != worker]
+            assert len(ancestors) >= 2
+            for pid in ancestors:
+                os.kill(pid, number)
+            assert (await link.call({"die": True})).meta["reason"] == "Function.Exit"
+            result = await link.call()
+            assert isinstance(result.json, int), result
+            assert not set(ancestors) & set(descendants_of(shim.process.pid)), "what was stopped is gone"
+
+    asyncio.run(run())
+
+
+def test_a_pod_that_can_fork_no_more_fails_who_waits_and_ends(tmp_path: Path) -> None:
+    async def run() -> None:
+        port = await find_free_port()
+        async with serving(tmp_path, pool=False, statusPort=port) as (link, shim):
+            worker = (await link.call()).json
+            stopper = asyncio.create_task(stop_everything_new(shim, worker))
+            assert (await link.call({"die": True})).meta["reason"] == "Function.Exit"
+            number = link.invoke()
+            await shim.logged(lambda line: "does not fork" in line)
+            assert await probe(port, "/readyz") == (503, '{"status": "not ready", "reason": "no worker can be forked"}')
+            result = await link.result(number)
+            assert result.meta["reason"] == "Function.Exit"
+            assert result.json["errorMessage"] == "RequestId: request-3 Error: Runtime exited with error: no process can be forked"
+            assert await shim.ended() == 1
+            stopper.cancel()
+            await shim.logged(lambda line: "no process can be forked: the pod ends with it" in line)
+
+    asyncio.run(run())
+
+
+async def stop_everything_new(shim: Shim, worker: int) -> None:
+    while True:
+        for pid in descendants_of(shim.process.pid):
+            if pid != worker:
+                try:
+                    os.kill(pid, signal.SIGSTOP)
+                except ProcessLookupError:
+                    continue
+        await asyncio.sleep(0.01)

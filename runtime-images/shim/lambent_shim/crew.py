@@ -149,7 +149,7 @@ class Crew:
             self._events.crew_lost_all("no process can be forked")
         else:
             self._events.crew_stuck()
-            self.end(source, "it does not fork")
+            self.end(source, "it does not go on")
 
     def _stop_starting(self, process: Process) -> None:
         if process in self._starting:
@@ -238,8 +238,8 @@ class Crew:
         """A process's pid is known."""
         process.pid = pid
         self._forks.settle(process)
-        if self._stuck and process is not self.lineage.prepared:
-            self._stuck = 0
+        if process in self._starting or process is self.lineage.candidate:
+            self._forks.expect(process, process)
         if process.doomed:
             process.kill(process.doomed)
         status = self._unclaimed.pop(pid, None)
@@ -251,6 +251,8 @@ class Crew:
             return  # it was ready too late
         process.drain_output(end=True)  # what its import has printed belongs to that
         told = json.loads(frame.meta)
+        self._forks.settle(process)
+        self._stuck = 0
         template = bool(told["template"])
         first = self.lineage.succeeded(process, template=template, apart=bool(told["apart"]))
         if first:

@@ -50,7 +50,9 @@ class ForkWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def expect(self, child: Process, source: Process) -> None:
-        """A fork has been ordered."""
+        """A fork has been ordered; or, where both are the same, a process has been forked and makes itself ready, however
+        long that takes.
+        """
         self._due[child] = source
         if self._timer is None:
             self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
@@ -66,11 +68,14 @@ class ForkWatch:
         stuck = []
         for source in set(self._due.values()):
             if source.pid and not source.doomed:
-                self._seen[source], is_stuck = judge(self._seen.get(source), *read_progress(source.pid))
+                state, ticks = read_progress(source.pid)
+                if self._due.get(source) is source and state not in {"T", "t"}:
+                    continue
+                self._seen[source], is_stuck = judge(self._seen.get(source), state, ticks)
                 if is_stuck:
                     stuck.append(source)
         for source in stuck:
-            del self._seen[source]
+            self._seen.pop(source, None)
             self._on_stuck(source)
         if self._due:
             self._timer = self._loop.call_later(LOOK_SECONDS, self._look)

@@ -195,8 +195,8 @@ class Supervisor:
         self.watch.forget(process)
 
     def crew_stuck(self) -> None:
-        """Somebody has stopped what workers are forked from."""
-        self._log.note("a process that workers are forked from does not fork: it is replaced")
+        """Somebody has stopped what workers are forked from, or what is to be one."""
+        self._log.note("a process that a worker is to be forked from, or is to become one, does not go on: it is replaced")
 
     def crew_lost_all(self, why: str) -> None:
         """No worker will come any more: who waits for one fails, and the pod ends with what runs."""

@@ -18,7 +18,7 @@ import pytest
 
 from lambent.api import link as wire
 from tests.support.pool_pod import became, become, linked_pool_pod
-from tests.support.process_tree import descendants_of
+from tests.support.process_tree import children_of, descendants_of
 from tests.support.scripted_activator import ScriptedLink, Shim, find_free_port, linked_shim, probe
 
 CODE = """
@@ -51,6 +51,7 @@ def test_a_call_is_served_though_all_that_forks_is_stopped_or_killed(tmp_path: P
     async def run() -> None:
         async with serving(tmp_path, pool=pool) as (link, shim):
             worker = (await link.call()).json
+            await template_is_there(shim)
             ancestors = [pid for pid in descendants_of(shim.process.pid) if pid != worker]
             assert len(ancestors) >= 2
             for pid in ancestors:
@@ -91,12 +92,25 @@ async def reason_of_next(link: ScriptedLink) -> str:
     return str(json.loads(wire.decode_message(frame)[2])["reason"]) if frame[0] == wire.RESULT else ""
 
 
+async def template_is_there(shim: Shim) -> None:
+    """In a pool pod it comes a moment after the worker: prepared interpreter, worker and template are the shim's children."""
+    async with asyncio.timeout(30):
+        while True:
+            if len(children_of(shim.process.pid)) >= 3:
+                return
+            await asyncio.sleep(0.01)
+
+
+def command_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 async def stop_everything_new(shim: Shim, worker: int) -> None:
     while True:
         for pid in descendants_of(shim.process.pid):
             try:
                 # Between fork and exec, the shim itself would wait for it (vfork(2)), until the kubelet's probe ends the container.
-                if pid != worker and b"lambent_runtime" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if pid != worker and b"lambent_runtime" in command_of(pid):
                     os.kill(pid, signal.SIGSTOP)
             except (ProcessLookupError, FileNotFoundError):
                 continue

@@ -53,7 +53,7 @@ def parse_wrk(output: str) -> Load:
     """Figures out of `wrk --latency`."""
 
     def quantile(name: str) -> float:
-        found = re.search(rf"^\s+{name}%\s+([\d.]+)(us|ms|s|m)$", output, re.MULTILINE)
+        found = re.search(rf"^\s+{name}%\s+([\d.]+)(us|ms|s|m) *$", output, re.MULTILINE)
         if found is None:
             raise BenchError(f"wrk printed no {name}% line:\n{output}")
         return float(found[1]) * _UNITS[found[2]]

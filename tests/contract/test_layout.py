@@ -21,6 +21,7 @@ SHARED = ("api", "kube", "tasks", "telemetry", "settings")
 
 DECISIONS = (
     "activator/admission",
+    "activator/log_quota.py",
     "activator/pool/adoption.py",
     "activator/initialization.py",
     "activator/pool/became.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import orjson
 
@@ -37,9 +38,9 @@ def reason_of(reply: Reply) -> Reason:
 def finish(response: HttpResponse, reply: Reply) -> None:
     """Where the time went (W3C Server Timing), and who failed."""
     meta = reply.meta
-    timing = f"queue;dur={reply.queue_seconds * 1000:.2f}, handler;dur={meta.get('durationMs', 0)}"
+    timing = f"queue;dur={reply.queue_seconds * 1000:.2f}, handler;dur={_milliseconds(meta.get('durationMs'))}"
     if "initMs" in meta:
-        timing += f", init;dur={meta['initMs']}"
+        timing += f", init;dur={_milliseconds(meta['initMs'])}"
     if reply.waited_for_start:
         timing += f", start;dur={reply.queue_seconds * 1000:.2f}"
         for part, milliseconds in (reply.start_parts or {}).items():
@@ -47,6 +48,11 @@ def finish(response: HttpResponse, reply: Reply) -> None:
     response.headers.append(("server-timing", timing))
     if reply.function_error and not any(name == "x-lambent-reason" for name, _ in response.headers):
         response.headers.append(("x-lambent-reason", reason_of(reply).code))
+
+
+def _milliseconds(value: Any) -> Any:
+    """As the shim wrote it; what is no number, since a handler may have got hold of its pod's link, is none."""
+    return value if isinstance(value, (int, float)) else 0
 
 
 def web_error(status: int, message: str, reason: Reason, request_id: str, retry_after_seconds: int | None = None) -> HttpResponse:

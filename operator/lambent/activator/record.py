@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 from lambent.activator.admission.model import Failure, FunctionKey
 from lambent.activator.answer import reason_of
 from lambent.activator.http import HttpRequest
+from lambent.activator.log_quota import LogQuota
 from lambent.activator.reply import Answer
 from lambent.api.reasons import Reason, Side
 
@@ -31,10 +34,12 @@ class InvocationMetrics(Protocol):
 
 
 class Record:
-    """Counts all, logs what went wrong: a line for each good call would cost more than the call."""
+    """Counts all, logs what went wrong, so many lines of a kind in a second: a line for each good call would cost more than the call."""
 
-    def __init__(self, metrics: InvocationMetrics) -> None:
+    def __init__(self, metrics: InvocationMetrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._metrics = metrics
+        self._clock = clock
+        self._quota = LogQuota()
 
     def answered(self, function: FunctionKey, request_id: str, answer: Answer) -> None:
         """An invocation has ended, well or not."""
@@ -55,14 +60,19 @@ class Record:
     def refused(self, request: HttpRequest | None, request_id: str, reason: Reason, message: str, client: str = "") -> None:
         """A request that reached no function; None: it was no HTTP, of `client`."""
         self._metrics.request_refused(reason.code)
+        left_out = self._quota.take(reason.code, self._clock())
+        if left_out < 0:
+            return
         fields = {"requestId": request_id, "side": reason.side.value, "reason": reason.code, "client": client}
         if request is not None:
             fields |= {"method": request.method, "client": request.client}
-        _log.info("request refused: %s", message, extra=fields)
+        _log.info("request refused: %s%s", message, _more(left_out), extra=fields)
 
-    @staticmethod
-    def failed(function: FunctionKey, request_id: str, reason: Reason, message: str) -> None:
+    def failed(self, function: FunctionKey, request_id: str, reason: Reason, message: str) -> None:
         """Log a failed invocation."""
+        left_out = self._quota.take((function, reason.code), self._clock())
+        if left_out < 0:
+            return
         fields = {
             "namespace": function.namespace,
             "function": function.name,
@@ -71,4 +81,8 @@ class Record:
             "reason": reason.code,
         }
         level = logging.WARNING if reason.side is Side.PLATFORM else logging.INFO
-        _log.log(level, "invocation failed: %s", message or reason.code, extra=fields)
+        _log.log(level, "invocation failed: %s%s", message or reason.code, _more(left_out), extra=fields)
+
+
+def _more(left_out: int) -> str:
+    return f" ({left_out} more like it were not logged)" if left_out else ""

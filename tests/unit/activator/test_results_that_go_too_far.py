@@ -155,3 +155,14 @@ def test_the_reason_of_a_bad_response_is_lambents(world: GatewayWorld) -> None:
 
     assert is_bad_response(response)
     assert json.loads(response.body) == {"message": "Internal Server Error"}
+
+
+@pytest.mark.parametrize("value", ["1\r\nx-forged: 1", ["x"] * 1000, {"a": 1}, None, "9" * 60_000])
+def test_what_a_pod_says_beside_a_result_is_a_number_or_nothing(world: GatewayWorld, value: Any) -> None:
+    meta = {"durationMs": value, "initMs": value, "logTail": value, "reason": value}
+    world.answer = Reply(b'{"errorMessage": "x"}', function_error=True, meta=meta)
+
+    for response in (world.request("GET", "/", host=URL), world.invoke(X_Amz_Log_Type="Tail")):
+        assert header(response, "server-timing") == "queue;dur=0.00, handler;dur=0, init;dur=0"
+        assert header(response, "x-lambent-reason") in ("Function.Error", "Platform.Internal")
+    assert header(response, "x-amz-log-result") == ""

@@ -29,6 +29,8 @@ MAX_PAYLOAD_BYTES: Final = 6_291_456
 MAX_CLIENT_CONTEXT: Final = 3583
 MAX_CLIENT_CONTEXT_DEPTH: Final = 100
 """What every runtime reads without running out of its stack."""
+MAX_LOG_TAIL: Final = 8192
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]*=*")
 _ECHOED: Final = 256
 """Characters of a wrong value that an error repeats."""
 INVOCATION_TYPES: Final = ("Event", "RequestResponse", "DryRun")
@@ -151,8 +153,13 @@ def reply_response(reply: Reply, request_id: str, version: str, trace_id: str, *
     if reply.function_error:
         headers.append(("x-amz-function-error", "Unhandled"))
     if tail:
-        headers.append(("x-amz-log-result", str(reply.meta.get("logTail") or "")))
+        headers.append(("x-amz-log-result", _log_tail(reply.meta.get("logTail"))))
     return HttpResponse(200, headers, reply.payload)
+
+
+def _log_tail(value: Any) -> str:
+    """Base64 of four kibibytes at most; what is none, since a handler may have got hold of its pod's link, is left out."""
+    return value if isinstance(value, str) and len(value) <= MAX_LOG_TAIL and _BASE64.fullmatch(value) else ""
 
 
 def init_error_response(failure: Failure, request_id: str, version: str) -> HttpResponse:

@@ -17,7 +17,7 @@ from cluster.settings import Settings
 
 MODULES = Path(__file__).parent / "modules"
 HOST_TOOLS = ("kubectl", "kind", "helm")
-NODE_PROGRAMS = ("kube", "kubectl", "etcd", "coredns", "pause", "restricted-runc")
+NODE_PROGRAMS = ("kube", "kubectl", "etcd", "coredns", "pause", "restricted-runc", "policy-agent")
 _PACKAGES = {"helm": "helm.sh/helm/v3/cmd/helm", "kind": "sigs.k8s.io/kind"}
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 

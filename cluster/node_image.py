@@ -21,6 +21,7 @@ PACKAGES = (
     "runc",
     "containernetworking-plugins",
     "iptables",
+    "ipset",
     "nftables",
     "conntrack",
     "iproute2",
@@ -47,7 +48,7 @@ class NodeImage:
 
 def own_name() -> str:
     """Named by all that goes into it."""
-    addresses = f"{versions.POD_SUBNET} {versions.NODE_POD_MASK}"
+    addresses = f"{versions.POD_SUBNET} {versions.NODE_POD_MASK} {versions.SERVICE_SUBNET}"
     recipe = (",".join(PACKAGES), versions.KUBERNETES, addresses, debian.recipe())
     key = content_key(MODULES, _HERE / "node", _HERE / "images", *recipe)
     return f"lambent/node:{versions.KUBERNETES}-{key}"
@@ -135,6 +136,7 @@ def _assemble(settings: Settings, engine: Engine, name: str, tar: Path, programs
     template.write_text(template.read_text().replace("@PAUSE@", pause))
     (context / "version").write_text(versions.KUBERNETES + "\n")
     (context / "pod-subnet").write_text(versions.POD_SUBNET + "\n")
+    (context / "service-subnet").write_text(versions.SERVICE_SUBNET + "\n")
     (context / "first-pod-range").write_text(f"{first_pod_range()}\n")
     for program in ("etcd", "coredns", "pause"):
         (context / program).unlink()

@@ -51,6 +51,7 @@ DECISIONS = (
     "controller/labels.py",
     "controller/manifests.py",
     "controller/plan.py",
+    "controller/pod_network.py",
     "controller/pod_template.py",
     "controller/pool_decision.py",
     "controller/pool_index.py",

@@ -127,14 +127,43 @@ topologySpreadConstraints:
 {{/* DNS and the API server: what every role may reach. Policies apply after Services are resolved, so ports are those of the backends. */}}
 {{- define "lambent.egress" -}}
 - ports:
-    - {port: 53, protocol: UDP}
-    - {port: 53, protocol: TCP}
-    - {port: 5353, protocol: UDP}
-    - {port: 5353, protocol: TCP}
+    {{- range .Values.networkPolicy.dns.ports }}
+    - {port: {{ . }}, protocol: UDP}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+  {{- with .Values.networkPolicy.dns.servers }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 - ports:
     {{- range .Values.networkPolicy.apiServerPorts }}
     - {port: {{ . }}, protocol: TCP}
     {{- end }}
+  {{- with .Values.networkPolicy.apiServerAddresses }}
+  to:
+    {{- range . }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+  {{- end }}
+{{- end }}
+
+{{/* Scrapes. Kubelets' probes come from a pod's own node, which no policy shuts out. */}}
+{{- define "lambent.metricsIngress" -}}
+{{- with .Values.networkPolicy.metricsFrom -}}
+- ports:
+    - {port: 9090, protocol: TCP}
+  from:
+    {{- toYaml . | nindent 4 }}
+{{- end }}
+{{- end }}
+
+{{/* LAMBENT_POD_NETWORK: one JSON object. */}}
+{{- define "lambent.podNetwork" -}}
+{{- $policy := .Values.networkPolicy -}}
+{{- $egress := $policy.functions.egress -}}
+{{- dict "scrapers" $policy.metricsFrom "restricted" $egress.restricted "ownNamespace" $egress.ownNamespace "internet" $egress.internet
+  "except" $egress.except "extra" $egress.extra "dnsServers" $policy.dns.servers "dnsPorts" $policy.dns.ports
+  "apiServerAddresses" $policy.apiServerAddresses "apiServerPorts" $policy.apiServerPorts | toJson -}}
 {{- end }}
 
 {{- define "lambent.disruptionBudget" -}}

@@ -19,7 +19,7 @@ from lambent.api.quantity import MIB
 from lambent.controller.child_watches import ChildWatches
 from lambent.controller.execution import Executor
 from lambent.controller.grant_watch import watch_grants
-from lambent.controller.options import Installation, Pools, RuntimeImage
+from lambent.controller.options import Installation, PodNetwork, Pools, RuntimeImage
 from lambent.controller.reconcilers import Reconcilers
 from lambent.controller.survey import Survey
 from lambent.controller.work_queue import Key
@@ -182,6 +182,7 @@ def build_installation(settings: ControllerSettings) -> Installation:
             cpu_request_millis=settings.pool_cpu_request_millis,
             memory_request_bytes=settings.pool_memory_request_mib * MIB,
         ),
+        pod_network=PodNetwork(**settings.pod_network_fields()),
     )
 
 

@@ -19,7 +19,7 @@ Manifest = Mapping[str, Any]
 _OWNED_SPEC: Final[dict[str, tuple[str, ...]]] = {
     "Deployment": ("strategy", "revisionHistoryLimit", "progressDeadlineSeconds", "template"),
     "Service": ("type", "externalName", "sessionAffinity"),
-    "NetworkPolicy": ("podSelector", "policyTypes", "ingress"),
+    "NetworkPolicy": ("podSelector", "policyTypes", "ingress", "egress"),
 }
 
 
@@ -46,10 +46,15 @@ def owned_part(built: Manifest, live: Manifest) -> dict[str, Any]:
         "ownerReferences": metadata.get("ownerReferences") or [],
     }
     for name in _OWNED_SPEC[built["kind"]]:
-        part[name] = spec.get(name)
+        part[name] = _or_absent(spec.get(name))
     if "template" in part:
         part["template"] = _owned_template(part["template"] or {})
     return part
+
+
+def _or_absent(value: Any) -> Any:
+    # The API server leaves empty lists out.
+    return None if value == [] else value
 
 
 def _owned_template(template: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,7 +92,7 @@ def build_repair(built: Manifest, live: Manifest) -> list[dict[str, Any]]:
             annotations = ((found or {}).get("metadata") or {}).get("annotations")
             if annotations:
                 wanted = {**wanted, "metadata": {**wanted["metadata"], "annotations": annotations}}
-        if wanted != found:
+        if _or_absent(wanted) != _or_absent(found):
             operations.append({"op": "add", "path": f"/spec/{name}", "value": wanted})
     return operations
 

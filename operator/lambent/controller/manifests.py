@@ -11,7 +11,8 @@ from lambent.api.group import LABEL_FUNCTION, ROLE_CANDIDATE, ROLE_FUNCTION, STA
 from lambent.api.invocation import ACCESS_NONE, ACCESS_PUBLIC
 from lambent.controller.labels import child_metadata, pod_selector
 from lambent.controller.options import Installation, RuntimeImage
-from lambent.controller.pod_template import STATUS_PORT, build_pod_template
+from lambent.controller.pod_network import build_policy_spec
+from lambent.controller.pod_template import build_pod_template
 from lambent.controller.pool_index import pool_of
 
 PROGRESS_DEADLINE_SECONDS: Final = 600
@@ -62,17 +63,14 @@ def build_service(function: Function, installation: Installation) -> dict[str, A
     }
 
 
-def build_network_policy(function: Function) -> dict[str, Any]:
-    """Function pods call in and are not called: only probes and the metrics scrape reach them."""
+def build_network_policy(function: Function, installation: Installation) -> dict[str, Any]:
+    """Function pods call in and are not called; it holds for a candidate, and for a pod that came from a pool, too."""
+    has_account = function.spec.service_account_name is not None
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": child_metadata(function, names.network_policy(function.name)),
-        "spec": {
-            "podSelector": {"matchLabels": {LABEL_FUNCTION: function.name}},
-            "policyTypes": ["Ingress"],
-            "ingress": [{"ports": [{"port": STATUS_PORT, "protocol": "TCP"}]}],
-        },
+        "spec": build_policy_spec({LABEL_FUNCTION: function.name}, installation, calls_api_server=has_account),
     }
 
 

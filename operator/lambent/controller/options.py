@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from lambent.api.hosts import Domains, own_hosts
 from lambent.api.names import DEFAULT_CLUSTER_DOMAIN, DEFAULT_REGION
@@ -32,6 +33,48 @@ class Pools:
     memory_request_bytes: int = 48 * MIB
 
 
+def _namespace(name: str) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+_CLUSTER_DNS: Final = {"matchExpressions": [{"key": "k8s-app", "operator": "In", "values": ["kube-dns", "node-local-dns"]}]}
+DNS_SERVERS: Final[tuple[Mapping[str, Any], ...]] = (
+    {**_namespace("kube-system"), "podSelector": _CLUSTER_DNS},
+    _namespace("openshift-dns"),
+    {"ipBlock": {"cidr": "169.254.20.10/32"}},
+)
+"""Where DNS servers are, the last being NodeLocal DNSCache's address."""
+_SPECIAL_IPV4: Final = (
+    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.168.0.0/16 198.18.0.0/15 224.0.0.0/3"
+)
+_SPECIAL_IPV6: Final = "64:ff9b::/96 fc00::/7 fe80::/10 ff00::/8"
+SPECIAL_PURPOSE: Final = (*_SPECIAL_IPV4.split(), *_SPECIAL_IPV6.split())
+"""Addresses that are none of the Internet (IANA's special-purpose registries): networks of pods and nodes, clouds' metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodNetwork:
+    """Who may scrape the pods of functions and pools, and whom they may call (docs/decisions/0014)."""
+
+    scrapers: tuple[Mapping[str, Any], ...] = (_namespace("monitoring"),)
+    """NetworkPolicy peers."""
+    restricted: bool = True
+    """Whether policies say anything of what pods call."""
+    own_namespace: bool = True
+    internet: bool = True
+    """Every address but `excepted`."""
+    excepted: tuple[str, ...] = SPECIAL_PURPOSE
+    """Networks that are none of the Internet, as CIDR."""
+    extra: tuple[Mapping[str, Any], ...] = ()
+    """Further rules of egress, as a NetworkPolicy has them."""
+    dns_servers: tuple[Mapping[str, Any], ...] = DNS_SERVERS
+    """NetworkPolicy peers; none: any."""
+    dns_ports: tuple[int, ...] = (53, 5353)
+    api_server_addresses: tuple[str, ...] = ()
+    """As CIDR, for functions with a service account; none: any address, at the ports."""
+    api_server_ports: tuple[int, ...] = (443, 6443, 8443, 16443)
+
+
 @dataclass(frozen=True, slots=True)
 class Installation:
     """Where the control plane is and what it offers."""
@@ -54,6 +97,7 @@ class Installation:
     """What `cpu.limit` is raised to in pods that start; the activator lowers it once they are initialised. 0: never."""
     """Share of Lambda's CPU for the memory that pods request; they may burst beyond it."""
     pools: Pools = field(default_factory=Pools)
+    pod_network: PodNetwork = field(default_factory=PodNetwork)
 
     @property
     def domains(self) -> Domains:

@@ -50,7 +50,7 @@ def decide_pool(observed: ObservedPool, installation: Installation, *, wanted: b
         return ()
     namespace, runtime = observed.pool
     deployment = build_pool_deployment(namespace, runtime, installation.runtimes[runtime], installation)
-    policy = build_pool_network_policy(namespace, runtime)
+    policy = build_pool_network_policy(namespace, runtime, installation)
     first = {**deployment, "spec": {"replicas": installation.pools.size, **deployment["spec"]}}
     # The policy first: no pod is open for even a moment.
     return (*_ensure(policy, observed.network_policy, observed), *_ensure(deployment, observed.deployment, observed, first))

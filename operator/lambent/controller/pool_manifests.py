@@ -14,8 +14,8 @@ from lambent.api.quantity import format_bytes
 from lambent.api.shim import SHIM_MEMORY_BYTES, format_cpu
 from lambent.controller.labels import LABEL_MANAGED_BY, MANAGED_BY
 from lambent.controller.options import Installation, Pools, RuntimeImage
+from lambent.controller.pod_network import build_policy_spec
 from lambent.controller.pod_template import (
-    STATUS_PORT,
     TASK_ROOT,
     build_container,
     build_platform_mounts,
@@ -57,17 +57,13 @@ def build_pool_deployment(namespace: str, runtime: str, image: RuntimeImage, ins
     }
 
 
-def build_pool_network_policy(namespace: str, runtime: str) -> dict[str, Any]:
+def build_pool_network_policy(namespace: str, runtime: str, installation: Installation) -> dict[str, Any]:
     """Generic pods call in and are not called, as functions' are; once handed over, their function's policy holds."""
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": _metadata(namespace, runtime),
-        "spec": {
-            "podSelector": {"matchLabels": pool_selector(runtime)},
-            "policyTypes": ["Ingress"],
-            "ingress": [{"ports": [{"port": STATUS_PORT, "protocol": "TCP"}]}],
-        },
+        "spec": build_policy_spec(pool_selector(runtime), installation),
     }
 
 

@@ -131,7 +131,8 @@ class Step:
 
     def _ensure_support(self) -> list[Write]:
         observed, function = self.observed, self.observed.function
-        writes = [*self._service_writes(), *_ensure(build_network_policy(function), observed.network_policy, observed)]
+        policy = build_network_policy(function, self.installation)
+        writes = [*self._service_writes(), *_ensure(policy, observed.network_policy, observed)]
         if observed.code is not None:
             wanted = names.code_config_map(function.name, observed.code.short_digest)
             if wanted not in {code.name for code in observed.code_maps if not code.deleting}:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from lambent.settings import shared
 from lambent.settings.base import ProcessSettings, SettingError, setting
+from lambent.settings.pod_network import parse_pod_network, pod_network
 
 PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
 _RUNTIMES_KEY: Final = "LAMBENT_RUNTIMES"
@@ -58,11 +59,13 @@ class ControllerSettings(ProcessSettings):
     pool_memory_request_mib: int = setting(
         "LAMBENT_POOL_MEMORY_REQUEST_MIB", 48, "Memory that a generic pod requests.", unit="MiB", low=16, high=10_240
     )
+    pod_network: str = pod_network()
     workers: int = setting("LAMBENT_RECONCILE_WORKERS", 8, "Reconciles at once.", low=1, high=64)
 
     def validate(self) -> None:
-        """Raises SettingError where the runtimes are not a map of images, or a generic pod requests more than it may have."""
+        """Raises SettingError where a JSON setting is not what it must be, or a generic pod requests more than it may have."""
         self.runtime_images()
+        self.pod_network_fields()
         if self.pool_memory_request_mib > self.pool_max_memory_mib:
             allowed = f"a whole number up to LAMBENT_POOL_MAX_MEMORY_MIB ({self.pool_max_memory_mib})"
             raise SettingError("LAMBENT_POOL_MEMORY_REQUEST_MIB", str(self.pool_memory_request_mib), allowed)
@@ -76,6 +79,10 @@ class ControllerSettings(ProcessSettings):
         if not isinstance(parsed, dict):
             raise SettingError(_RUNTIMES_KEY, self.runtimes, _RUNTIMES_ALLOWED)
         return {name: self._runtime(name, value) for name, value in parsed.items()}
+
+    def pod_network_fields(self) -> Mapping[str, Any]:
+        """What is set of the network of function pods, by field of the controller's `PodNetwork`."""
+        return parse_pod_network(self.pod_network)
 
     def _runtime(self, name: str, value: Any) -> RuntimeSetting:
         entry = {"image": value} if isinstance(value, str) else value

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from lambent.controller import app, pool_manifests, watches
 from lambent.controller.child_watches import ChildWatches
+from lambent.controller.options import Installation
 from lambent.controller.views import Counts
 from lambent.controller.work_queue import Key
 from lambent.kube.access import ClusterAccess, NoCredentials
@@ -147,7 +148,8 @@ def test_objects_and_what_belongs_to_them_are_told_by_key() -> None:
                 await seen.until(Key("Function", "default", plural))
             for plural in ("deployments", "networkpolicies"):
                 pool = an_object(plural, "pool")
-                pool["metadata"]["labels"] = pool_manifests.build_pool_network_policy("default", f"of-{plural}")["metadata"]["labels"]
+                policy = pool_manifests.build_pool_network_policy("default", f"of-{plural}", Installation())
+                pool["metadata"]["labels"] = policy["metadata"]["labels"]
                 await server.events[f"pools' {plural}"].put({"type": "DELETED", "object": pool})
                 await seen.until(Key("Pool", "default", f"of-{plural}"))
             assert {*server.selectors["pods"], *server.selectors["services"], *server.selectors["configmaps"]} == {"lambent.dev/function"}

@@ -6,6 +6,7 @@ Paths are spelled by `path_of`, so that tests name kinds as people do.
 from __future__ import annotations
 
 import contextlib
+import copy
 import http.client
 import json
 import subprocess
@@ -16,6 +17,7 @@ KINDS: Final = {
     "Function": ("/apis/lambent.dev/v1alpha1", "functions"),
     "Trigger": ("/apis/lambent.dev/v1alpha1", "triggers"),
     "Deployment": ("/apis/apps/v1", "deployments"),
+    "DaemonSet": ("/apis/apps/v1", "daemonsets"),
     "ReplicaSet": ("/apis/apps/v1", "replicasets"),
     "Service": ("/api/v1", "services"),
     "ConfigMap": ("/api/v1", "configmaps"),
@@ -64,6 +66,7 @@ class KubeApi:
         if not line.startswith("Starting to serve on "):
             raise RuntimeError(f"kubectl proxy did not start: {line!r}")
         self._address = line.split()[-1]
+        self._headers: dict[str, str] = {}
 
     def close(self) -> None:
         """Ends the proxy."""
@@ -72,12 +75,19 @@ class KubeApi:
         if self._proxy.stdout is not None:
             self._proxy.stdout.close()
 
+    def impersonating(self, user: str) -> KubeApi:
+        """The same cluster as that user, or service account, sees it; closed with this one."""
+        other = copy.copy(self)
+        other._headers = {"Impersonate-User": user}
+        return other
+
     def raw(self, method: str, path: str, body: object = None, content_type: str = "application/json", timeout: float = 30) -> bytes:
         """The body of an answer; raises `ApiError` where it is not 2xx."""
         connection = http.client.HTTPConnection(self._address, timeout=timeout)
         with contextlib.closing(connection):
             data = None if body is None else json.dumps(body).encode()
-            connection.request(method, path, data, {"Content-Type": content_type} if data is not None else {})
+            headers = {**self._headers, **({"Content-Type": content_type} if data is not None else {})}
+            connection.request(method, path, data, headers)
             response = connection.getresponse()
             answer = response.read()
         if response.status >= 300:

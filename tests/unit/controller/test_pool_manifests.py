@@ -104,7 +104,7 @@ def test_a_waiting_pod_requests_little_and_may_use_what_the_largest_function_may
 
 
 def test_its_policy_is_that_of_functions_for_other_pods() -> None:
-    policy, own = build_pool_network_policy("team", "python3.11"), build_network_policy(FUNCTION)
+    policy, own = build_pool_network_policy("team", "python3.11", INSTALLATION), build_network_policy(FUNCTION, INSTALLATION)
 
     assert policy["spec"] == {
         **own["spec"],

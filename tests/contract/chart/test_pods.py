@@ -82,7 +82,8 @@ def test_services_lead_to_the_ports_of_the_contract() -> None:
 
 
 def test_everything_namespaced_lies_in_the_releases_namespace() -> None:
-    namespaced = [item for item in rendered_by_default() if not item["kind"].startswith("ClusterRole")]
+    of_the_cluster = ("ClusterRole", "ValidatingAdmissionPolicy")
+    namespaced = [item for item in rendered_by_default() if not item["kind"].startswith(of_the_cluster)]
 
     assert {item["metadata"]["namespace"] for item in namespaced} == {NAMESPACE}
 

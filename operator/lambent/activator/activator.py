@@ -7,24 +7,24 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from picows import ws_create_server
-
 from lambent.activator.admission.core import Admission
 from lambent.activator.admission.model import Limits
 from lambent.activator.configuration import Configuration
 from lambent.activator.exchange import Exchange
 from lambent.activator.front.limits import FrontLimits
-from lambent.activator.front.server import BACKLOG, Front
+from lambent.activator.front.server import Front
 from lambent.activator.gateway import Gateway
+from lambent.activator.link_port import LinkPort
 from lambent.activator.ports import Adopter, Blueprints, InitializationReporter, Provisioner, Verifier
 from lambent.activator.proxies import TrustedProxies
 from lambent.activator.routing.table import Table
-from lambent.activator.session import MAX_FRAME_BYTES
+from lambent.activator.unproved import LinkLimits, Unproved
 from lambent.api.hosts import Domains
 from lambent.api.names import DEFAULT_REGION
 from lambent.tasks.supervisor import Failed, Supervisor
 from lambent.telemetry.activator_metrics import ActivatorMetrics, FigureCollector, PoolCollector
 from lambent.telemetry.front_metrics import FrontCollector
+from lambent.telemetry.link_metrics import LinkCollector, LinkFigures
 
 _log = logging.getLogger("lambent.activator")
 
@@ -57,11 +57,13 @@ class Activator:
         trusted_proxies: Sequence[str] = (),
         failed: Failed | None = None,
         domains: Domains | None = None,
+        link_limits: LinkLimits | None = None,
     ) -> None:
         """Without `pool` all pods are started as the function's. `trusted_proxies` are networks.
 
         `failed` counts background tasks that fail.
         """
+        loop = asyncio.get_running_loop()
         self.background = Supervisor(failed)
         """All that runs beside requests, until `close`: whoever has more of that starts it here."""
         self.admission = Admission(limits)
@@ -92,23 +94,23 @@ class Activator:
         )
         self.front = Front(self.gateway, limits=front_limits)
         metrics.registry.register(FrontCollector(self.front.figures))
-        self._links: asyncio.Server | None = None
+        self._links = LinkPort(Unproved(link_limits or LinkLimits()), self.exchange.accept, metrics.link_refused, loop.time)
+        metrics.registry.register(LinkCollector(self._figures_of_links))
         self.http_port = 0
         self.link_port = 0
 
+    @property
+    def unproved(self) -> int:
+        """Connections to the link port that have not proved themselves."""
+        return self._links.unproved.count
+
+    def _figures_of_links(self) -> LinkFigures:
+        budget = self.admission.budget
+        return LinkFigures(self.exchange.count_links(), self._links.unproved.count, budget.used, budget.refused)
+
     async def start_links(self, host: str | None, port: int) -> None:
         """Take shims."""
-        self._links = await ws_create_server(
-            self.exchange.accept,
-            host,
-            port,
-            max_frame_size=MAX_FRAME_BYTES,
-            enable_auto_pong=False,
-            use_aiofastnet=False,
-            backlog=BACKLOG,
-            reuse_address=True,
-        )
-        self.link_port = self._links.sockets[0].getsockname()[1]
+        self.link_port = await self._links.start(host, port)
         self.background.start("clock", self.exchange.run)
 
     async def start_http(self, host: str | None, port: int) -> None:
@@ -123,6 +125,5 @@ class Activator:
         """Answer what is under way, at most that long; then let the shims go."""
         await self.front.close(grace_seconds)
         self.exchange.leave()
-        if self._links is not None:
-            self._links.close()
+        self._links.close()
         await self.background.close()

@@ -23,6 +23,7 @@ from lambent.activator.cluster.watcher import Watcher
 from lambent.activator.configuration import Configuration
 from lambent.activator.front.limits import FrontLimits
 from lambent.activator.statistics import StatisticsPusher
+from lambent.activator.unproved import LinkLimits
 from lambent.api.function import Function, FunctionSpec
 from lambent.api.hosts import Domains, own_hosts
 from lambent.api.status import Initialization
@@ -57,7 +58,7 @@ async def run(settings: ActivatorSettings) -> None:
         activator = Activator(
             limits_of(settings),
             provisioner,
-            KubeVerifier(client),
+            KubeVerifier(client, settings.link_reviews_at_once),
             reporter,
             metrics,
             identity=settings.pod_name,
@@ -67,6 +68,7 @@ async def run(settings: ActivatorSettings) -> None:
             trusted_proxies=settings.trusted_proxies,
             failed=failed,
             domains=domains_of(settings),
+            link_limits=link_limits_of(settings),
         )
         lookup.configuration, lookup.admission = activator.configuration, activator.admission
         watcher = Watcher(client, activator.configuration)
@@ -124,6 +126,7 @@ def limits_of(settings: ActivatorSettings) -> Limits:
         queue_count=settings.queue_max_invocations,
         queue_bytes=settings.queue_max_megabytes * MEBIBYTE,
         queue_seconds=settings.queue_seconds,
+        payload_bytes=settings.payload_max_megabytes * MEBIBYTE,
         start_patience_seconds=settings.start_patience_seconds,
         starts_at_once=settings.starts_at_once,
         start_retry_seconds=settings.start_retry_seconds,
@@ -135,6 +138,15 @@ def domains_of(settings: ActivatorSettings) -> Domains:
     services = (settings.activator_service, settings.links_service, settings.lambda_api_service, settings.public_service)
     own = own_hosts(settings.namespace, services, settings.cluster_domain)
     return Domains(settings.cluster_domain, settings.domain.lower(), own)
+
+
+def link_limits_of(settings: ActivatorSettings) -> LinkLimits:
+    """Bounds for shims that have not proved themselves."""
+    return LinkLimits(
+        unproved=settings.links_unproved,
+        unproved_per_address=settings.links_unproved_per_address,
+        failures_per_minute=settings.link_failures_per_minute,
+    )
 
 
 def front_limits_of(settings: ActivatorSettings) -> FrontLimits:

@@ -11,8 +11,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from picows import WSUpgradeRequest
-
 from lambent.activator.admission.core import Admission
 from lambent.activator.admission.model import (
     Action,
@@ -28,27 +26,32 @@ from lambent.activator.admission.model import (
     Rules,
     Send,
     Start,
+    State,
     Want,
 )
 from lambent.activator.hello import Hello, Identity, LinkRefusedError
 from lambent.activator.initialization import parse_initialization, parse_phases
+from lambent.activator.pod_links import PodLinks
 from lambent.activator.pool.became import parse_became
 from lambent.activator.pool.desk import Desk
 from lambent.activator.ports import Adopter, Blueprints, InitializationReporter, Provisioner, Verifier
 from lambent.activator.reply import Reply
-from lambent.activator.session import MAX_RESPONSE_BYTES, LinkSession, parse_meta
+from lambent.activator.session import MAX_RESPONSE_BYTES, Connection, LinkSession, parse_meta
 from lambent.activator.start_parts import start_parts
 from lambent.api import link as wire
 from lambent.api.reasons import FUNCTION_INIT_ERROR, FUNCTION_RESPONSE_TOO_LARGE, PLATFORM_INTERNAL
 from lambent.tasks.supervisor import Failed
 from lambent.telemetry.activator_metrics import ActivatorMetrics
 
-LINK_PATH = "/link"
 TICK_SECONDS = 0.05
 CLOCK_SECONDS = 0.002
 """The event loop's clock tells milliseconds: what is to happen after some of them is sure to be due that much later."""
 TICKS_PER_CHECK = 20
 TICKS_PER_PING = 100
+STOPPED_SECONDS = 2.0
+"""A clock that has not ticked for so long did not tick because nothing ran."""
+DOUBT_SECONDS = 5.0
+"""How long links have to show that they live, after that."""
 
 _BROKEN = Failure(PLATFORM_INTERNAL, "an error inside the activator, which its log tells")
 
@@ -81,7 +84,12 @@ class Exchange:
         self._identity = identity
         self._loop = asyncio.get_running_loop()
         self._sessions: dict[int, LinkSession] = {}
+        self._pods = PodLinks()
         self._next_session = 0
+        self._ticked_at = self._loop.time()
+        self._doubted: set[int] = set()
+        """Links that have to show that they live."""
+        self._doubt_until = 0.0
         self._todo: deque[Action] = deque()
         self._performing = False
         self._desk: Desk | None = None
@@ -92,7 +100,7 @@ class Exchange:
 
     def submit(self, invocation: Invocation) -> None:
         """Have it answered by `invocation.waiter`, before this returns or later: the function's answer, or why there is none."""
-        self._perform(self.admission.submit(invocation, self._loop.time()))
+        self._perform(self.admission.submit(invocation, self._now()))
 
     def cancel(self, invocation: Invocation) -> None:
         """Its caller is gone: `waiter` is called no more."""
@@ -104,16 +112,15 @@ class Exchange:
 
     # Links
 
-    def accept(self, request: WSUpgradeRequest) -> LinkSession | None:
-        """A connection on the link port; picows answers 404 to None."""
-        if request.path not in (LINK_PATH, LINK_PATH.encode()):
-            return None
+    def accept(self, connection: Connection) -> LinkSession:
+        """A WebSocket is open on the link port."""
         self._next_session += 1
-        return LinkSession(self._next_session, self)
+        return LinkSession(self._next_session, self, connection)
 
     async def verify(self, hello: Hello) -> Identity:
-        """Whose it is. Raises `LinkRefusedError` unless the hello is true."""
+        """Whose it is. Raises `LinkRefusedError` unless the hello is true, `DuplicateLinkError` where its pod is linked already."""
         identity = await self._verifier.verify(hello)
+        await self._pods.make_room(identity.uid)
         if hello.pool is None:
             return identity
         if self._desk is None:
@@ -121,21 +128,33 @@ class Exchange:
         return await self._desk.admit(hello, identity, self._verifier.verify)
 
     def opened(self, session: LinkSession, hello: Hello, identity: Identity) -> dict[str, Any]:
-        """A verified link; returns the fields of its WELCOME."""
+        """A verified link; returns the fields of its WELCOME. Raises `DuplicateLinkError` where its pod has got another meanwhile."""
+        self._pods.opened(identity.uid, session)
         self._sessions[session.number] = session
         if hello.pool is not None and self._desk is not None:
             self._desk.opened(session.number, identity)
         if hello.pool is not None and hello.generic:
-            session.generic = True
             self.admission.open_generic_link(session.number, hello.pool, draining=hello.draining, ahead=hello.ahead)
         else:
             now = self._loop.time()
-            key, revision, slots = hello.function, hello.revision, hello.slots
-            opened = self.admission.open_link(session.number, key, revision, slots, now, draining=hello.draining, ahead=hello.ahead)
+            opened = self.admission.open_link(
+                session.number,
+                hello.function,
+                hello.revision,
+                hello.slots,
+                now,
+                draining=hello.draining,
+                ahead=hello.ahead,
+                proved=not identity.claims,
+            )
             self._perform(opened)
         if hello.pool is not None and not hello.generic and not identity.moved:
             # Its link broke before it was moved over.
             self._adopt(session, asked=True)
+        return self.welcome()
+
+    def welcome(self) -> dict[str, Any]:
+        """The fields of WELCOME."""
         return {"activator": self._identity, "peers": list(self.peers)}
 
     def became(self, session: LinkSession, fields: dict[str, Any]) -> None:
@@ -152,7 +171,7 @@ class Exchange:
         if became.name and hello.generic:
             function = FunctionKey(hello.function.namespace, became.name)
             session.hello = replace(hello, function=function, revision=became.revision, slots=became.slots)
-            session.generic = False
+            session.turn_into_function()
             self._adopt(session, asked=asked)
         self._perform(actions)
 
@@ -191,18 +210,37 @@ class Exchange:
         calm = failure is None and hello.pool is None and self.admission.pools.leads(hello.function)
         if calm and self._desk is not None and session.identity is not None:
             self._desk.calm(session.identity, hello.function)
-        self._perform(self.admission.initialized(session.number, failure, self._loop.time()))
+        self._perform(self.admission.initialized(session.number, failure, self._now()))
         if self.admission.queued:
             # More pods may be taken once this one has been at work for a moment, which the next tick may be long after.
             self._loop.call_later(self.admission.limits.settle_seconds + CLOCK_SECONDS, self._look_again)
 
-    def answered(self, session: LinkSession, number: int, flags: int, meta: bytes, payload: bytes) -> None:
-        """A whole RESULT."""
-        now = self._loop.time()
+    def expects(self, session: LinkSession, number: int) -> bool:
+        """Whether an invocation of that id is under way there."""
+        return self.admission.expects(session.number, number)
+
+    def hold(self, size: int) -> bool:
+        """Count so many bytes of an answer, if there is room for them."""
+        return self.admission.budget.hold(size)
+
+    def let_go(self, size: int) -> None:
+        """So many bytes that were counted are held no longer."""
+        self.admission.budget.let_go(size)
+
+    def taken(self, session: LinkSession, invocation: Invocation, number: int) -> None:
+        """A large event is its shim's: it will not come back, and is not kept."""
+        self.admission.taken(session.number, invocation, number)
+
+    def answered(self, session: LinkSession, number: int, flags: int, meta: bytes, payload: bytes | None) -> None:
+        """A whole RESULT; None: there was no room for it."""
+        now = self._now()
         fields = parse_meta(meta)
         invocation, actions = self.admission.result(session.number, number, now, again=bool(flags & wire.AGAIN))
         self._perform(actions)
         if invocation is None:
+            return
+        if payload is None:
+            invocation.waiter(self.admission.budget.word_full("its answer", 0))
             return
         if len(payload) > MAX_RESPONSE_BYTES:
             invocation.waiter(Failure(FUNCTION_RESPONSE_TOO_LARGE, f"the response has over {MAX_RESPONSE_BYTES} bytes"))
@@ -230,11 +268,11 @@ class Exchange:
     def bounced(self, session: LinkSession, number: int) -> None:
         """An invocation that has not started comes back."""
         self._metrics.bounced()
-        self._perform(self.admission.bounce(session.number, number, self._loop.time()))
+        self._perform(self.admission.bounce(session.number, number, self._now()))
 
     def granted(self, session: LinkSession, count: int) -> None:
         """Slots are kept for us."""
-        self._perform(self.admission.grant(session.number, count, self._loop.time()))
+        self._perform(self.admission.grant(session.number, count, self._now()))
 
     def draining(self, session: LinkSession) -> None:
         """A pod goes away after what it runs."""
@@ -243,6 +281,9 @@ class Exchange:
     def closed(self, session: LinkSession) -> None:
         """A link is gone."""
         del self._sessions[session.number]
+        self._doubted.discard(session.number)
+        if session.identity is not None:
+            self._pods.closed(session.identity.uid, session)
         if self._desk is not None:
             self._desk.closed(session.number)
         if self.admission.asked(session.number):
@@ -256,8 +297,12 @@ class Exchange:
         if fresh == self.peers:
             return
         self.peers = fresh
-        for session in self._sessions.values():
-            session.send_control(wire.PEERS, {"peers": list(fresh)})
+        for session in list(self._sessions.values()):
+            session.writer.send_control(wire.PEERS, {"peers": list(fresh)})
+
+    def count_links(self) -> int:
+        """Links of proved pods."""
+        return len(self._sessions)
 
     def leave(self) -> None:
         """Close every link."""
@@ -271,7 +316,10 @@ class Exchange:
         ticks = 0
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            now = self._loop.time()
+            now = self._now()
+            self._ticked_at = now
+            if self._is_in_doubt(now):
+                continue
             self._perform(self.admission.tick(now))
             ticks += 1
             if ticks % TICKS_PER_CHECK == 0:
@@ -279,6 +327,43 @@ class Exchange:
             if ticks % TICKS_PER_PING == 0:
                 for session in list(self._sessions.values()):
                     session.ping()
+
+    def _now(self) -> float:
+        """The loop's time, whenever something is to be decided by it. Where it has jumped, this process was stopped, with its machine or by
+        a signal: what links there were may be gone, which the kernel tells one after the other, and not before what else has come. So
+        nothing is sent on them, and no deadline is judged, before they have shown that they live."""
+        now = self._loop.time()
+        if now - self._ticked_at > STOPPED_SECONDS:
+            _log.warning("this process was stopped for some %.1f s: looking which links live", now - self._ticked_at)
+            self._ticked_at = now
+            self._doubt_until = now + DOUBT_SECONDS
+            self.admission.doubt_links()
+            self._doubted = {session.number for session in self._sessions.values() if not session.generic}
+            for number in self._doubted:
+                self._sessions[number].doubt()
+        return now
+
+    def _is_in_doubt(self, now: float) -> bool:
+        """Whether it is not known yet which links live; those that have not answered in time are cut."""
+        if not self._doubted:
+            return False
+        if now < self._doubt_until:
+            return True
+        silent, self._doubted = self._doubted, set()
+        for number in silent:
+            if (session := self._sessions.get(number)) is not None and session.doubted:
+                session.abort(f"no answer within {DOUBT_SECONDS:g} s after this process was stopped", "lost")
+        return False
+
+    def lives(self, session: LinkSession) -> None:
+        """A link that was doubted has answered."""
+        self._doubted.discard(session.number)
+        self._perform(self.admission.trust_link(session.number, self._loop.time()))
+
+    def failed(self, what: str, error: Exception) -> None:
+        """A defect, met while a link's frame was taken."""
+        self._metrics.action_failed(what)
+        _log.error("%s has failed", what, exc_info=error)
 
     def _look_again(self) -> None:
         self._perform(self.admission.tick(self._loop.time()))
@@ -324,19 +409,20 @@ class Exchange:
         elif isinstance(action, Become):
             session = self._sessions.get(action.link)
             if session is not None and self._desk is not None:
-                self._desk.send(session, action)
+                self._desk.send(session.writer, action)
         elif isinstance(action, Retire):
             if self._desk is not None:
                 self._retire(action, self._desk)
         elif isinstance(action, Close):
-            self._sessions[action.link].close(action.why)
+            if (session := self._sessions.get(action.link)) is not None:
+                session.abort(action.why, "protocol")
         elif (session := self._sessions.get(action.link)) is not None:
             if isinstance(action, Cancel):
-                session.send_part(wire.CANCEL, action.number)
+                session.writer.send_cancel(action.number)
             elif isinstance(action, Want):
-                session.send_control(wire.WANT)
+                session.writer.send_control(wire.WANT)
             elif isinstance(action, Return):
-                session.send_count(wire.RETURN, action.slots)
+                session.writer.send_return(action.slots)
 
     def _retire(self, action: Retire, desk: Desk) -> None:
         session = self._sessions.get(action.link)
@@ -345,6 +431,7 @@ class Exchange:
 
     def _send(self, action: Send) -> None:
         session = self._sessions.get(action.link)
-        # A link that broke in this very moment gives everything back as soon as the loop tells.
-        if session is not None:
-            session.send_invocation(action.invocation)
+        invocation = action.invocation
+        # A link that broke in this very moment gives everything back as soon as the loop tells; its caller may be gone as well.
+        if session is not None and invocation.state is State.SENT and invocation.link == action.link:
+            session.writer.send_invocation(invocation)

@@ -6,14 +6,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambent.activator.admission.model import FunctionKey, PoolKey
+from lambent.activator.initialization import parse_phases
 from lambent.api import link as wire
 
-MAX_HELLO_BYTES = 64 * 1024
+MAX_HELLO_BYTES = 32 * 1024
 MAX_SLOTS = 1000
 
 
 class LinkRefusedError(Exception):
     """The hello cannot be believed or used; its text says why."""
+
+
+class UnverifiedError(LinkRefusedError):
+    """Nobody could be asked whether the hello is true, which is not its shim's fault."""
+
+
+class DuplicateLinkError(LinkRefusedError):
+    """The hello is true, and its pod is linked already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +35,7 @@ class Hello:
     pod: str
     slots: int
     draining: bool
-    phases: dict[str, Any]
+    phases: dict[str, float]
     pool: PoolKey | None = None
     """The pool it comes from; None for a pod that was started as a function's."""
     used: bool = False
@@ -50,6 +59,8 @@ class Identity:
     """Whether the pod's labels say what the hello does; false for one that says it has become a function, and whose labels do not yet."""
     spoiled: str = ""
     """Why a pod that says it is generic can be of no use to anybody any more; empty where it can."""
+    claims: bool = False
+    """Whether its slots are what the hello says, and not what the API server says of the pod."""
 
 
 def parse_hello(fields: dict[str, Any]) -> Hello:
@@ -65,7 +76,6 @@ def parse_hello(fields: dict[str, Any]) -> Hello:
     slots = fields.get("slots")
     if not isinstance(slots, int) or isinstance(slots, bool) or not 1 <= slots <= MAX_SLOTS:
         raise LinkRefusedError(f"slots of the hello must be 1 to {MAX_SLOTS}, not {slots!r}")
-    phases = fields.get("phases")
     pool = None
     if fields.get("pool") is True:
         runtime = fields.get("runtime")
@@ -81,7 +91,7 @@ def parse_hello(fields: dict[str, Any]) -> Hello:
         pod=texts["pod"],
         slots=slots,
         draining=bool(fields.get("draining")),
-        phases=phases if isinstance(phases, dict) else {},
+        phases=parse_phases(fields),
         pool=pool,
         used=fields.get("used") is True,
         ahead=fields.get("ahead") is True,

@@ -11,6 +11,8 @@ from lambent.api.function import LATEST, Function, FunctionSpec
 from lambent.api.names import function_arn
 from lambent.api.quantity import MIB, cpu_millis_from_memory, format_bytes
 
+SHIM_VARIABLE: Final = "LAMBENT_SHIM"
+"""The variable of a pod's container that holds it."""
 SHIM_MEMORY_BYTES: Final = 128 * MIB
 """The shim's own share, on top of the function's memory, in the container's limit."""
 

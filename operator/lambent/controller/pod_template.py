@@ -13,12 +13,11 @@ from lambent.api.function import Function
 from lambent.api.group import TOKEN_AUDIENCE
 from lambent.api.names import CONTAINER, code_config_map
 from lambent.api.pod import Volume
-from lambent.api.shim import build_resources, function_fields
+from lambent.api.shim import SHIM_VARIABLE, build_resources, function_fields
 from lambent.controller.code_files import code_volume_items
 from lambent.controller.labels import pod_labels
 from lambent.controller.options import Installation, RuntimeImage
 
-SHIM_ENVIRONMENT: Final = "LAMBENT_SHIM"
 STATUS_PORT: Final = 9001
 TASK_ROOT: Final = "/var/task"
 TOKEN_FOLDER: Final = "/var/run/secrets/lambent"  # noqa: S105 - a folder, not a secret
@@ -81,7 +80,7 @@ def build_pod(container: dict[str, Any], volumes: list[dict[str, Any]], timeout_
 
 def shim_variable(configuration: dict[str, Any]) -> dict[str, str]:
     """The variable that the shim reads."""
-    return {"name": SHIM_ENVIRONMENT, "value": json.dumps(configuration, separators=(",", ":"))}
+    return {"name": SHIM_VARIABLE, "value": json.dumps(configuration, separators=(",", ":"))}
 
 
 def shim_configuration(function: Function, revision: str, installation: Installation) -> dict[str, Any]:

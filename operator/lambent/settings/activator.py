@@ -34,6 +34,26 @@ class ActivatorSettings(ProcessSettings):
         low=0.1,
         high=900,
     )
+    payload_max_megabytes: int = setting(
+        "LAMBENT_PAYLOAD_MAX_MEGABYTES",
+        128,
+        "Payloads that are held: those that wait, those under way to pods, and answers on their way; more are answered 503.",
+        unit="MiB",
+        low=16,
+        high=65_536,
+    )
+    links_unproved: int = setting(
+        "LAMBENT_LINKS_UNPROVED", 256, "Connections to the link port that have not proved themselves, at a time.", low=1, high=65_536
+    )
+    links_unproved_per_address: int = setting(
+        "LAMBENT_LINKS_UNPROVED_PER_ADDRESS", 16, "The same, from one address: a pod's, or its node's.", low=1, high=65_536
+    )
+    link_failures_per_minute: int = setting(
+        "LAMBENT_LINK_FAILURES_PER_MINUTE", 30, "Refused hellos of one address, before it is not listened to.", low=1, high=100_000
+    )
+    link_reviews_at_once: int = setting(
+        "LAMBENT_LINK_REVIEWS_AT_ONCE", 16, "Hellos that the API server is asked about at a time.", low=1, high=1000
+    )
     http_max_connections: int = setting(
         "LAMBENT_HTTP_MAX_CONNECTIONS", 10_000, "Connections of clients that may be open; more are answered 503.", low=1, high=1_000_000
     )

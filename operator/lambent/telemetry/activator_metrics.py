@@ -85,6 +85,9 @@ class ActivatorMetrics(Collector):
         self.actions_failed = Counter(
             "lambent_actions_failed", "Defects met while one invocation was sent or answered, by action.", ("action",), registry=registry
         )
+        self.links_refused = Counter(
+            "lambent_links_refused", "Connections to the link port that were refused or cut, by reason.", ("why",), registry=registry
+        )
         self._functions: dict[tuple[str, str], _OfFunction] = {}
         registry.register(self)
 
@@ -153,6 +156,10 @@ class ActivatorMetrics(Collector):
     def action_failed(self, action: str) -> None:
         """Something could not be done for one invocation, or one pod."""
         self.actions_failed.labels(action).inc()
+
+    def link_refused(self, why: str) -> None:
+        """A connection to the link port was refused, or a link cut."""
+        self.links_refused.labels(why).inc()
 
     def bounced(self) -> None:
         """An invocation came back unstarted."""

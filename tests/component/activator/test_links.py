@@ -45,6 +45,8 @@ class Surroundings:
     async def verify(self, hello: Hello) -> Identity:
         if hello.token == "bad":
             raise LinkRefusedError("token refused: bad")
+        if hello.token == "slow":
+            await asyncio.Event().wait()
         return Identity(hello.pod, hello.pod)
 
     def report(self, function: FunctionKey, outcome: Initialization) -> None:
@@ -97,27 +99,34 @@ async def dial(activator: Activator) -> tuple[WSTransport, Raw]:
 @pytest.mark.parametrize(
     ("frames", "why"),
     [
-        ([(WSMsgType.BINARY, wire.encode_control(wire.DRAINING))], "the first frame must be one HELLO"),
+        ([(WSMsgType.BINARY, wire.encode_control(wire.DRAINING))], "one HELLO and nothing else"),
         ([(WSMsgType.BINARY, wire.encode_control(wire.HELLO, {**HELLO, "protocol": 2}))], "protocol 2 is not spoken here"),
         ([(WSMsgType.BINARY, wire.encode_control(wire.HELLO, {**HELLO, "slots": 0}))], "slots of the hello must be 1 to 1000"),
         ([(WSMsgType.BINARY, wire.encode_control(wire.HELLO, {**HELLO, "token": 7}))], "token of the hello must be text"),
         ([(WSMsgType.BINARY, wire.encode_control(wire.HELLO, {**HELLO, "token": "bad"}))], "token refused: bad"),
-        ([(WSMsgType.BINARY, wire.encode_control(wire.HELLO, HELLO))] * 2, "the first frame must be one HELLO"),
+        ([(WSMsgType.BINARY, wire.encode_control(wire.HELLO, {**HELLO, "token": "slow"}))] * 2, "one HELLO and nothing else"),
+        ([(WSMsgType.PING, b"x")], "one HELLO and nothing else"),
+        ([(WSMsgType.PONG, b"x")], "one HELLO and nothing else"),
+        ([(WSMsgType.BINARY, wire.encode_control(wire.HELLO, {**HELLO, "token": "slow"})), (WSMsgType.PING, b"x")], "one HELLO and"),
         ([(WSMsgType.BINARY, bytes((wire.HELLO,)) + b"{")], "holds no JSON"),
-        ([(WSMsgType.BINARY, bytes((wire.HELLO,)) + b" " * 70_000)], "the first frame must be one HELLO"),
-        ([(WSMsgType.TEXT, b"hello")], "only binary frames"),
-        ([(WSMsgType.BINARY, b"")], "the first frame must be one HELLO"),
+        ([(WSMsgType.BINARY, bytes((wire.HELLO,)) + b" " * 33_000)], "one HELLO and nothing else"),
+        ([(WSMsgType.TEXT, b"hello")], "one HELLO and nothing else"),
+        ([(WSMsgType.BINARY, b"")], "one HELLO and nothing else"),
     ],
 )
-def test_a_hello_that_cannot_be_used_closes_the_link_with_its_reason(frames: list[tuple[Any, bytes]], why: str) -> None:
+def test_whoever_says_anything_but_a_true_hello_is_cut_off_and_nothing_is_kept(
+    frames: list[tuple[Any, bytes]], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async def scenario(activator: Activator, _: Surroundings) -> None:
         transport, raw = await dial(activator)
         for kind, payload in frames:
             transport.send(kind, payload)
-        assert why in await raw.closed
+        assert await raw.closed == "", "not a word that would have to be kept for somebody who does not read"
         assert activator.admission.figures() == []
+        await until(lambda: not activator.unproved)
 
     with_activator(scenario)
+    assert why in caplog.text
 
 
 def test_a_connection_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +134,8 @@ def test_a_connection_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatc
 
     async def scenario(activator: Activator, _: Surroundings) -> None:
         _, raw = await dial(activator)
-        assert "no hello" in await raw.closed
+        assert await raw.closed == ""
+        await until(lambda: not activator.unproved)
 
     with_activator(scenario)
 
@@ -154,7 +164,8 @@ def test_a_frame_that_breaks_the_protocol_closes_the_link(frame: bytes, caplog: 
         transport.send(WSMsgType.BINARY, wire.encode_control(wire.HELLO, HELLO))
         await until(lambda: raw.received)
         transport.send(WSMsgType.BINARY, frame)
-        assert await raw.closed
+        await raw.closed
+        assert activator.exchange.count_links() == 0
 
     with_activator(scenario)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lambent.activator.app import MEBIBYTE, front_limits_of
+from lambent.activator.admission.model import Limits
+from lambent.activator.app import MEBIBYTE, front_limits_of, limits_of, link_limits_of
 from lambent.activator.front.limits import FrontLimits
+from lambent.activator.unproved import LinkLimits
 from lambent.controller.app import build_installation
 from lambent.controller.options import Pools
 from lambent.settings.activator import ActivatorSettings
@@ -140,10 +142,28 @@ def test_what_an_activator_may_hold_fits_its_container() -> None:
     settings = ActivatorSettings.from_mapping(environment_of("activator"))
     memory = container_of(rendered_by_default(), "activator")["resources"]["limits"]["memory"]
     process = 70
-    held = settings.http_receiving_megabytes + settings.http_sending_megabytes + settings.queue_max_megabytes
-    on_links = settings.queue_max_megabytes
+    sockets_and_links = 64
+    held = settings.http_receiving_megabytes + settings.http_sending_megabytes + settings.payload_max_megabytes
 
-    assert process + held + on_links <= int(memory.removesuffix("Mi"))
+    assert settings.queue_max_megabytes <= settings.payload_max_megabytes
+    assert process + held + sockets_and_links <= int(memory.removesuffix("Mi"))
+
+
+def test_values_reach_the_activators_links() -> None:
+    links = "maxUnproved=9,maxUnprovedPerAddress=3,failuresPerMinute=4,reviewsAtOnce=2"
+    values = [f"activator.links.{value}" for value in links.split(",")]
+    changed = environment_of("activator", "--set=" + ",".join([*values, "activator.payloads.maxMegabytes=17"]))
+    settings = ActivatorSettings.from_mapping(changed)
+
+    assert link_limits_of(settings) == LinkLimits(unproved=9, unproved_per_address=3, failures_per_minute=4)
+    assert (settings.link_reviews_at_once, limits_of(settings).payload_bytes) == (2, 17 * MEBIBYTE)
+
+
+def test_the_links_limits_are_the_same_with_and_without_a_chart() -> None:
+    charted = ActivatorSettings.from_mapping(environment_of("activator"))
+
+    assert link_limits_of(charted) == link_limits_of(ActivatorSettings()) == LinkLimits()
+    assert limits_of(charted) == limits_of(ActivatorSettings()) == Limits(starts_at_once=charted.starts_at_once)
 
 
 def test_the_ports_that_roles_listen_on_are_those_of_their_containers() -> None:

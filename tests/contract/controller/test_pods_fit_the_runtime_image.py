@@ -8,8 +8,9 @@ from typing import Any
 
 from lambent.api.files import inline_files
 from lambent.api.function import parse_function
+from lambent.api.shim import SHIM_VARIABLE
 from lambent.controller.options import RuntimeImage
-from lambent.controller.pod_template import SHIM_ENVIRONMENT, STATUS_PORT, TASK_ROOT, USER_ID, build_pod_template, shim_configuration
+from lambent.controller.pod_template import STATUS_PORT, TASK_ROOT, USER_ID, build_pod_template, shim_configuration
 from lambent.controller.pool_manifests import pool_configuration
 from lambent_shim.configuration import parse_configuration
 from tests.support.controller_world import INSTALLATION, a_manifest
@@ -78,7 +79,7 @@ def test_the_pod_is_what_the_image_expects() -> None:
     assert f"LAMBDA_TASK_ROOT={TASK_ROOT}" in DOCKERFILE
     assert "command" not in container, "the image's entry point is the shim"
     assert "args" not in container
-    assert SHIM_ENVIRONMENT in {item["name"] for item in container["env"]}
+    assert SHIM_VARIABLE in {item["name"] for item in container["env"]}
 
 
 def test_probes_ask_what_the_shim_answers() -> None:

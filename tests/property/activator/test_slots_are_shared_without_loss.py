@@ -17,6 +17,7 @@ from lambent.activator.admission.core import Admission
 from lambent.activator.admission.model import (
     Action,
     Cancel,
+    Close,
     Fail,
     Failure,
     FunctionKey,
@@ -191,6 +192,7 @@ class World:
         for action in actions:
             if isinstance(action, Send):
                 work = self.work[id(action.invocation)]
+                action.invocation.begun = True
                 action.invocation.sent = not work.large
                 self.wires[index, action.link].to_shim.append(
                     ("invoke", action.invocation.number, work, action.invocation.wants_more, not work.large, action.invocation.ahead)
@@ -201,6 +203,8 @@ class World:
                 assert work.ends == 1, "answered twice"
                 if action.failure.reason is PLATFORM_LINK_LOST:
                     assert action.invocation.sent
+            elif isinstance(action, Close):
+                raise AssertionError(f"an honest shim is cut off: {action.why}")  # noqa: TRY004 - the test has failed
             elif isinstance(action, Cancel):
                 self.wires[index, action.link].to_shim.append(("cancel", action.number))
             elif isinstance(action, Want):

@@ -40,7 +40,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
 
 
 def sent_to(sessions: list[Any]) -> list[int]:
-    return [session.number for session in sessions if session.send_become.called]
+    return [session.number for session in sessions if session.writer.send_become.called]
 
 
 def test_generic_pods_are_added_as_soon_as_those_there_are_have_been_at_work_for_a_moment(loop: Loop) -> None:

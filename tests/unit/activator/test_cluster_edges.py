@@ -33,7 +33,10 @@ def hello(**changes: Any) -> Hello:
     return Hello(**{**fields, **changes})
 
 
-POD = {"metadata": {"name": "hello-1", "uid": "u1", "labels": {"lambent.dev/function": "hello"}}}
+POD = {
+    "metadata": {"name": "hello-1", "uid": "u1", "labels": {"lambent.dev/function": "hello", "lambent.dev/revision": "r1"}},
+    "spec": {"containers": [{"name": "function", "env": [{"name": "LAMBENT_SHIM", "value": '{"concurrency": 1}'}]}]},
+}
 
 
 class ScriptedClient:
@@ -107,6 +110,49 @@ def test_a_true_hello_is_believed_by_one_review_and_one_read() -> None:
 def test_a_hello_that_is_not_true_is_refused_with_its_reason(client: ScriptedClient, said: Hello, why: str) -> None:
     with pytest.raises(LinkRefusedError, match=why):
         asyncio.run(KubeVerifier(client).verify(said))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (hello(slots=1000), "made with a concurrency of 1, not 1000"),
+        (hello(revision="r2"), "of revision 'r1', not 'r2'"),
+        (hello(revision=""), "of revision 'r1', not ''"),
+    ],
+)
+def test_a_pod_is_what_it_was_made_as_whatever_its_hello_says(said: Hello, why: str) -> None:
+    with pytest.raises(LinkRefusedError, match=why):
+        check_pod(said, POD, namespace="team", name="hello-1", uid="u1")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"concurrency": "1"}', '{"concurrency": true}'])
+def test_a_pod_that_does_not_say_what_it_was_made_as_is_refused(text: str) -> None:
+    spec = {"containers": [{"name": "function", "env": [{"name": "LAMBENT_SHIM", "value": text}]}]}
+
+    for pod in ({**POD, "spec": spec}, {**POD, "spec": {}}):
+        with pytest.raises(LinkRefusedError, match="concurrency of nobody knows what"):
+            check_pod(hello(), pod, namespace="team", name="hello-1", uid="u1")
+
+
+def test_few_hellos_are_asked_about_at_a_time() -> None:
+    most = now = 0
+
+    class Slow(ScriptedClient):
+        async def create(self, path: str, body: Any) -> Any:
+            nonlocal most, now
+            now += 1
+            most = max(most, now)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            now -= 1
+            return {"status": self.review}
+
+    async def scenario() -> None:
+        verifier = KubeVerifier(Slow(), 4)  # type: ignore[arg-type]
+        await asyncio.gather(*(verifier.verify(hello()) for _ in range(50)))
+
+    asyncio.run(scenario())
+    assert most == 4
 
 
 def test_a_pod_that_was_replaced_under_its_name_is_refused() -> None:

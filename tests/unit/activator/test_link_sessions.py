@@ -8,6 +8,7 @@ from typing import Any
 from picows import WSMsgType
 
 from lambent.activator.admission.model import FunctionKey, Invocation
+from lambent.activator.link_stage import Stage
 from lambent.activator.session import LinkSession
 from lambent.api import link as wire
 
@@ -25,12 +26,22 @@ class Transport:
     def writelines(self, parts: tuple[bytes, ...]) -> None:
         self.sent.append(("frames", b"".join(parts)))
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def send_ping(self, payload: bytes) -> None:
+        self.sent.append(("ping", payload))
+
+    def disconnect(self, graceful: bool = True) -> None:
+        self.sent.append(("closed" if graceful else "cut", b""))
+
     def send_pong(self, payload: bytes) -> None:
         self.sent.append(("pong", payload))
 
 
 class Ping:
     msg_type = WSMsgType.PING
+    fin = True
 
     def get_payload_as_bytes(self) -> bytes:
         return b"drain"
@@ -40,7 +51,8 @@ def with_session(scenario: Any) -> list[tuple[str, bytes]]:
     async def run() -> list[tuple[str, bytes]]:
         transport = Transport()
         session = LinkSession(1, None)  # type: ignore[arg-type]
-        session._transport = transport  # type: ignore[assignment]
+        session.writer.transport = transport  # type: ignore[assignment]
+        session.stage = Stage.SERVING
         await scenario(session)
         return transport.sent
 
@@ -52,8 +64,8 @@ def test_an_answer_to_a_ping_comes_after_all_that_was_sent_before_it() -> None:
     invocation = Invocation(FunctionKey("default", "hello"), b"{}", b"{}")
 
     async def scenario(session: LinkSession) -> None:
-        session.send_invocation(invocation)
-        session.on_ws_frame(session._transport, Ping())  # type: ignore[arg-type]
+        session.writer.send_invocation(invocation)
+        session.on_ws_frame(session.writer.transport, Ping())  # type: ignore[arg-type]
         await asyncio.sleep(0)
 
     (first, frames), (second, payload) = with_session(scenario)
@@ -68,11 +80,13 @@ def test_a_large_event_goes_out_in_parts_that_add_up() -> None:
     async def scenario(session: LinkSession) -> None:
         invocation.link, invocation.number = 1, 7
         invocation.state = type(invocation.state).SENT
-        session.send_invocation(invocation)
+        session.writer.send_invocation(invocation)
 
     received = b""
     kinds = []
-    for _, data in with_session(scenario):
+    for what, data in with_session(scenario):
+        if what == "ping":
+            continue
         frame = data[10:] if data[1] == 127 else data[4:] if data[1] == 126 else data[2:]
         kinds.append(frame[0])
         received += wire.decode_message(frame)[3] if frame[0] == wire.INVOKE else wire.decode_part(frame)[2]

@@ -39,7 +39,7 @@ class World:
     def link(self, number: int, hello: Hello) -> LinkSession:
         session = LinkSession(number, self.exchange)
         session.hello, session.opened = hello, True
-        session._transport = Transport()  # type: ignore[assignment]
+        session.writer.transport = Transport()  # type: ignore[assignment]
         self.exchange.opened(session, hello, Identity(hello.pod, hello.pod))
         return session
 

@@ -92,7 +92,7 @@ def test_a_hello_without_a_function_must_name_its_pool(fields: dict[str, Any], w
 
 
 def test_a_pod_with_the_pools_labels_is_generic() -> None:
-    assert check(GENERIC, pod()) == Identity("p", "u", moved=True)
+    assert check(GENERIC, pod()) == Identity("p", "u", moved=True, claims=True)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,16 @@ def test_a_function_that_says_pool_all_the_same_is_no_generic_pod() -> None:
 
 
 def test_a_pod_that_has_become_a_function_and_was_moved_over_is_that_function() -> None:
-    labels = {"lambent.dev/function": "hello", "lambent.dev/role": "function", "lambent.dev/origin": "pool"}
+    labels = {
+        "lambent.dev/function": "hello",
+        "lambent.dev/revision": "r1",
+        "lambent.dev/role": "function",
+        "lambent.dev/origin": "pool",
+    }
 
-    assert check(became(), pod(labels, restarts=0)).moved
+    assert check(became(), pod(labels, restarts=0)) == Identity("p", "u", claims=True)
+    with pytest.raises(LinkRefusedError, match="of revision 'r1', not 'r2'"):
+        check(became(revision="r2"), pod(labels, restarts=0))
 
 
 def test_a_pod_that_says_it_has_become_a_function_is_not_believed_by_its_labels_alone() -> None:

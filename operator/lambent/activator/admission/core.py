@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lambent.activator.admission.budget import Budget
 from lambent.activator.admission.function import FunctionQueue
 from lambent.activator.admission.link import Link
 from lambent.activator.admission.model import (
@@ -40,6 +41,7 @@ class Admission:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.pools = Pools()
+        self.budget = Budget(limits.payload_bytes)
         self._queues: dict[FunctionKey, FunctionQueue] = {}
         self._links: dict[int, Link] = {}
         self._active: dict[FunctionKey, FunctionQueue] = {}
@@ -68,12 +70,17 @@ class Admission:
             return self._refuse(invocation, not_found(invocation.function))
         if queue.rules.blocked is not None and queue.refuses(invocation, now):
             return self._refuse(invocation, queue.rules.blocked)
-        if queue.waiting.line:
-            full = self._full(queue, len(invocation.payload))
-            if full is not None:
-                queue.meter.requests += 1
-                self._active[queue.key] = queue
-                return self._refuse(invocation, full)
+        size = len(invocation.payload)
+        full: Failure | None = None
+        if not self.budget.has_room(size, queue.held):
+            self.budget.refused += 1
+            full = self.budget.word_full("an event", size)
+        elif queue.waiting.line:
+            full = self._full(queue, size)
+        if full is not None:
+            queue.meter.requests += 1
+            self._active[queue.key] = queue
+            return self._refuse(invocation, full)
         self._sequence += 1
         invocation.sequence = self._sequence
         out: list[Action] = []
@@ -103,10 +110,20 @@ class Admission:
     # Links
 
     def open_link(
-        self, number: int, key: FunctionKey, revision: str, slots: int, now: float, *, draining: bool = False, ahead: bool = False
+        self,
+        number: int,
+        key: FunctionKey,
+        revision: str,
+        slots: int,
+        now: float,
+        *,
+        draining: bool = False,
+        ahead: bool = False,
+        proved: bool = True,
     ) -> list[Action]:
-        """A verified hello; `number` is the caller's and unique."""
+        """A verified hello; `number` is the caller's and unique. `proved`: the slots are not the pod's own claim."""
         link = Link(number, key, revision, slots)
+        link.claimed = 0 if proved else slots
         link.draining = draining
         link.ahead = ahead
         self._links[number] = link
@@ -135,7 +152,7 @@ class Admission:
         queue = self._queues[link.function]
         if (name, revision) == (link.function.name, link.revision):
             link.asked_at = 0.0
-            link.slots = slots
+            link.slots = min(link.slots, slots)
             return out
         if not link.asked_at:
             return [*out, Retire(number, f"it was {link.function.name} and says now that it is {name or 'none'}")]
@@ -179,6 +196,7 @@ class Admission:
     def _turn(self, link: Link, name: str, revision: str, slots: int, now: float) -> None:
         key = FunctionKey(link.function.namespace, name)
         link.turn_into(key, revision, slots)
+        link.claimed = slots
         self._queue(key, now).add_link(link)
 
     def initialized(self, number: int, failure: Failure | None, now: float) -> list[Action]:
@@ -192,6 +210,28 @@ class Admission:
         link, queue, out = self._find(number)
         invocation = queue.result(link, identifier, again, now, out)
         return invocation, self._done(queue, out)
+
+    def expects(self, number: int, identifier: int) -> bool:
+        """Whether the pod of that link may still answer an invocation of that id, its caller gone or not."""
+        return self._links[number].knows(identifier)
+
+    def taken(self, number: int, invocation: Invocation, identifier: int) -> None:
+        """The link's shim has read it whole and not bounced it; harmless where it has ended, or gone elsewhere."""
+        if invocation.state is State.SENT and invocation.link == number and invocation.number == identifier:
+            self._queues[invocation.function].take(invocation)
+
+    def doubt_links(self) -> None:
+        """This process was stopped: which links live is not known until each has said so."""
+        for queue in self._queues.values():
+            queue.doubt_links()
+
+    def trust_link(self, number: int, now: float) -> list[Action]:
+        """A link that was doubted lives; harmless where it is gone."""
+        if number not in self._links or self._links[number].generic:
+            return []
+        link, queue, out = self._find(number)
+        queue.trust_link(link, now, out)
+        return self._done(queue, out)
 
     def bounce(self, number: int, identifier: int, now: float) -> list[Action]:
         """BOUNCE."""
@@ -301,7 +341,7 @@ class Admission:
     def _queue(self, key: FunctionKey, now: float) -> FunctionQueue:
         queue = self._queues.get(key)
         if queue is None:
-            queue = self._queues[key] = FunctionQueue(key, self.limits, self.pools, now)
+            queue = self._queues[key] = FunctionQueue(key, self.limits, self.pools, self.budget, now)
         return queue
 
     def _find(self, number: int) -> tuple[Link, FunctionQueue, list[Action]]:

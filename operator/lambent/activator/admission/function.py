@@ -7,6 +7,9 @@ So a slot that frees always brings a message.
 
 from __future__ import annotations
 
+from typing import Final
+
+from lambent.activator.admission.budget import Budget
 from lambent.activator.admission.link import Link
 from lambent.activator.admission.links import Links
 from lambent.activator.admission.meter import Meter
@@ -32,17 +35,23 @@ from lambent.activator.admission.trials import Trials
 from lambent.activator.admission.waiting import Waiting
 from lambent.api.reasons import PLATFORM_LINK_LOST, PLATFORM_NOT_READY, PLATFORM_QUEUE_TIMEOUT
 
+_FORGOTTEN: Final = 1024
+"""Invocations cancelled half-sent that a shim may leave unanswered."""
+
 
 class FunctionQueue:
     """Changes synchronously, appends what is to be done to `out`, and does nothing else."""
 
-    def __init__(self, key: FunctionKey, limits: Limits, pools: Pools, now: float) -> None:
+    def __init__(self, key: FunctionKey, limits: Limits, pools: Pools, budget: Budget, now: float) -> None:
         self.key = key
         self.rules: Rules | None = None
         """None until the Function is known: a link may come before it."""
         self.links = Links()
         self.meter = Meter(now)
         self.waiting = Waiting(self.meter, limits.start_patience_seconds)
+        self.held = 0
+        """Bytes of payloads that are kept for it."""
+        self._budget = budget
         self._limits = limits
         self._pace = Pace(limits)
         self._recruiter = Recruiter(key, limits, pools, links=self.links, waiting=self.waiting, meter=self.meter, pace=self._pace)
@@ -59,6 +68,9 @@ class FunctionQueue:
         """Take an invocation: it is sent at once where a link has credit and nobody is before it."""
         invocation.enqueued_at = now
         self.meter.requests += 1
+        size = len(invocation.payload)
+        self.held += size
+        self._budget.take(size)
         if not self.waiting.line:
             link = self.links.best()
             if link is not None:
@@ -94,8 +106,11 @@ class FunctionQueue:
         elif invocation.state is State.SENT:
             link = self.links.by_number[invocation.link]
             del link.in_flight[invocation.number]
-            invocation.state = State.DONE
-            out.append(Cancel(link.number, invocation.number))
+            if invocation.begun or invocation.sent:
+                out.append(Cancel(link.number, invocation.number))
+                if not invocation.sent:
+                    self._forget(link, invocation.number, now, out)
+            self._end(invocation)
             if invocation.sent:
                 link.ghosts[invocation.number] = now + self._longest()
             else:
@@ -126,6 +141,8 @@ class FunctionQueue:
                 out.append(Close(link.number, f"it did not become {self.key.name} within {self._limits.become_seconds:g} s"))
             if any(now > invocation.dispatched_at + longest for invocation in link.in_flight.values()):
                 out.append(Close(link.number, f"no answer within {longest:g} s"))
+            for number in [number for number, until in link.forgotten.items() if until <= now]:
+                del link.forgotten[number]
             for number in [number for number, until in link.ghosts.items() if until <= now]:
                 self._end_ghost(link, number, now)
                 link.add_credit(1)
@@ -152,14 +169,18 @@ class FunctionQueue:
         invocation = link.in_flight.pop(number, None)
         held = True
         if invocation is not None:
-            invocation.state = State.DONE
+            self._end(invocation)
             self._vacated(link, now)
             self._pace.ended(invocation, now)
             if invocation.wants_more and not again:
                 link.wanting = True
         else:
+            if not link.knows(number):
+                out.append(Close(link.number, f"RESULT of {number}, which is not under way on this link"))
+                return None
             # Of one that was cancelled before its last byte had left, the credit was taken back then.
             held = self._end_ghost(link, number, now)
+            link.forgotten.pop(number, None)
         if again:
             # Nobody waits there: if we believed we did, the shim has not heard of it yet, or has answered by a GRANT that is on its way.
             link.wanting = False
@@ -172,7 +193,15 @@ class FunctionQueue:
         """The shim had no slot free: the invocation goes back to its place in the queue, and a grant will come."""
         invocation = link.in_flight.pop(number, None)
         if invocation is None:
+            if not link.knows(number):
+                out.append(Close(link.number, f"BOUNCE of {number}, which is not under way on this link"))
+                return
             self._end_ghost(link, number, now)
+            link.forgotten.pop(number, None)
+        elif invocation.taken:
+            # Its shim has had it for good, and let it go all the same: there is nothing left to send elsewhere.
+            self._lose(link, invocation, now, out)
+            out.append(Close(link.number, f"BOUNCE of {number}, which was taken"))
         else:
             invocation.bounces += 1
             self._pace.came_back(invocation, now)
@@ -203,13 +232,27 @@ class FunctionQueue:
         for invocation in sorted(link.in_flight.values(), key=lambda invocation: -invocation.sequence):
             del link.in_flight[invocation.number]
             if invocation.sent:
-                invocation.state = State.DONE
-                self._vacated(link, now)
-                out.append(Fail(invocation, Failure(PLATFORM_LINK_LOST, "the pod went away while the function ran")))
+                self._lose(link, invocation, now, out)
             else:
                 self._put_back(link, invocation, now)
         self._recruiter.starts.lost(len(self.links.by_number))
         self.pump(now, out)
+
+    def doubt_links(self) -> None:
+        """Nobody knows which links live: nothing is sent on them before they have said so."""
+        for link in self.links.by_number.values():
+            link.doubted = True
+            self.links.place(link)
+
+    def trust_link(self, link: Link, now: float, out: list[Action]) -> None:
+        """A link lives."""
+        link.doubted = False
+        self._settle(link, now, out)
+
+    def take(self, invocation: Invocation) -> None:
+        """Its shim has it for good: its payload is kept no longer."""
+        invocation.taken = True
+        self._let_go(invocation)
 
     # Rules
 
@@ -286,7 +329,7 @@ class FunctionQueue:
         invocation.link = link.number
         invocation.number = number
         invocation.dispatched_at = now
-        invocation.sent = False
+        invocation.begun = invocation.sent = False
         invocation.wants_more = bool(self.waiting.line)
         invocation.ahead = ahead
         if not ahead:
@@ -304,9 +347,33 @@ class FunctionQueue:
 
     def _left(self, invocation: Invocation) -> None:
         """It no longer waits, and is not sent."""
-        invocation.state = State.DONE
+        self._end(invocation)
         if not self.waiting.line:
             self._recruiter.starts.forget()
+
+    def _end(self, invocation: Invocation) -> None:
+        """Nothing more is done for it."""
+        invocation.state = State.DONE
+        self._let_go(invocation)
+
+    def _let_go(self, invocation: Invocation) -> None:
+        size = len(invocation.payload)
+        if size:
+            self.held -= size
+            self._budget.let_go(size)
+            invocation.payload = b""
+
+    def _lose(self, link: Link, invocation: Invocation, now: float, out: list[Action]) -> None:
+        """It may have started, and nobody will say how it ended."""
+        self._end(invocation)
+        self._vacated(link, now)
+        out.append(Fail(invocation, Failure(PLATFORM_LINK_LOST, "the pod went away while the function ran")))
+
+    def _forget(self, link: Link, number: int, now: float, out: list[Action]) -> None:
+        """Its shim, which knows a part of it, owes an empty RESULT."""
+        link.forgotten[number] = now + self._longest()
+        if len(link.forgotten) > _FORGOTTEN:
+            out.append(Close(link.number, f"{_FORGOTTEN} invocations were cancelled that it has not let go of"))
 
     def _fail_waiting(self, failure: Failure, now: float, out: list[Action], *, trials: bool) -> None:
         """All who wait, those that try a blocked function only where `trials` says so."""

@@ -16,9 +16,12 @@ class Link:
         "ahead",
         "asked_at",
         "born",
+        "claimed",
         "credit",
+        "doubted",
         "draining",
         "failure",
+        "forgotten",
         "function",
         "ghosts",
         "held",
@@ -52,6 +55,12 @@ class Link:
         self.in_flight: dict[int, Invocation] = {}
         self.ghosts: dict[int, float] = {}
         """Started invocations whose caller has gone, by the time they have ended at the latest: they still hold their slots."""
+        self.forgotten: dict[int, float] = {}
+        """Invocations that were cancelled before their last byte had left, until their shim has said so, by when it has at the latest."""
+        self.doubted = False
+        """Whether nobody knows if it is still there; nothing is sent to it until it has said so."""
+        self.claimed = 0
+        """Slots that its pod says it has, where nobody else has said so: no more than the Function's are believed. 0: they are proved."""
         self.level: tuple[int, int] | None = None
         self.last_number = 0
         self.born: PoolKey | None = None
@@ -95,6 +104,18 @@ class Link:
         """Whether it is likely to serve them: a pod that failed to initialise tries again for each invocation, as on Lambda."""
         return self.usable and self.failure is None
 
+    def knows(self, identifier: int) -> bool:
+        """Whether its shim may still say something of an invocation of that id."""
+        return identifier in self.in_flight or identifier in self.ghosts or identifier in self.forgotten
+
+    def believe(self, concurrency: int) -> None:
+        """The function's concurrency bounds what its pod claims. Not while it has invocations, of which the slots say how many are load."""
+        if not self.claimed or self.in_flight or self.ghosts:
+            return
+        slots = min(self.claimed, concurrency)
+        self.credit = max(0, min(slots, self.credit + slots - self.slots)) if self.initialized else 0
+        self.slots = slots
+
     @property
     def load(self) -> int:
         """Invocations of this activator that it has, in slots or ahead of them."""
@@ -108,14 +129,14 @@ class Link:
     @property
     def takes_ahead(self) -> bool:
         """Whether one more may be sent though no slot is known to be free: it has fewer than twice its slots."""
-        return self.ahead and self.load < 2 * self.slots and self.usable and self.failure is None
+        return self.ahead and self.load < 2 * self.slots and self.usable and self.failure is None and not self.doubted
 
     def take_number(self) -> int:
         """The next id; 32 bits, never one in use."""
         number = self.last_number
         while True:
             number = number + 1 if number < _NUMBERS else 1
-            if number not in self.in_flight and number not in self.ghosts:
+            if not self.knows(number):
                 self.last_number = number
                 return number
 
@@ -138,7 +159,7 @@ class Shelf:
     def place(self, link: Link) -> None:
         """Put a link where it belongs now; call after every change of its credit, load, rank or state."""
         level = None
-        if link.credit > 0 and link.usable and link.rank is not None:
+        if link.credit > 0 and link.usable and link.rank is not None and not link.doubted:
             level = (link.rank if link.failure is None else link.rank + _FAILED_RANK, link.load)
         if level == link.level:
             return

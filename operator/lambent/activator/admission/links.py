@@ -21,7 +21,7 @@ class Links:
     def add(self, link: Link) -> None:
         """A pod has said hello."""
         self.by_number[link.number] = link
-        link.rank = _rank(link, self._rules)
+        self._judge(link)
         self.count()
 
     def lose(self, link: Link) -> None:
@@ -34,9 +34,15 @@ class Links:
         """The Function has changed: other revisions may serve."""
         self._rules = rules
         for link in self.by_number.values():
-            link.rank = _rank(link, rules)
+            self._judge(link)
             self._shelf.place(link)
         self.count()
+
+    def _judge(self, link: Link) -> None:
+        rules = self._rules
+        link.rank = _rank(link, rules)
+        if rules is not None:
+            link.believe(rules.concurrency)
 
     def count(self) -> None:
         """Call after a change of what a link is fit for."""

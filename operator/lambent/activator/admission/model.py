@@ -97,6 +97,8 @@ class Limits:
     """Payloads over this are not sent ahead: they would fill a pod's memory."""
     ahead_pause_seconds: float = 0.5
     """How long none is sent ahead once one has come back unstarted."""
+    payload_bytes: int = 128 * 1024 * 1024
+    """Payloads that are held at most: those that wait, those under way, and answers that have not come whole."""
     answer_grace_seconds: float = 15.0
     """How long after a function's timeout its shim may still answer before it counts as broken."""
 
@@ -111,10 +113,11 @@ class State(Enum):
 
 
 class Invocation:
-    """One invocation on its way. Admission owns all fields but `waiter` and `sent`, which belong to the edges."""
+    """One invocation on its way. Admission owns all fields but `waiter`, `begun` and `sent`, which belong to the edges."""
 
     __slots__ = (
         "ahead",
+        "begun",
         "bounces",
         "dispatched_at",
         "enqueued_at",
@@ -127,6 +130,7 @@ class Invocation:
         "sequence",
         "state",
         "tail",
+        "taken",
         "trial",
         "waited_for_start",
         "waiter",
@@ -149,8 +153,12 @@ class Invocation:
         self.link = 0
         self.number = 0
         """Its id on the link."""
+        self.begun = False
+        """Whether its first byte has left: from then on its shim knows of it."""
         self.sent = False
         """Whether its last byte has left: from then on its handler may have started."""
+        self.taken = False
+        """Whether its shim has it for good, so that its payload is kept no longer."""
         self.wants_more = False
         """Whether it was sent with WAITING."""
         self.ahead = False

@@ -12,8 +12,19 @@ import binascii
 import json
 from typing import Any
 
-from lambent.activator.hello import Hello, Identity, LinkRefusedError
-from lambent.api.group import LABEL_FUNCTION, LABEL_ORIGIN, LABEL_ROLE, LABEL_RUNTIME, ORIGIN_POOL, ROLE_POOL, TOKEN_AUDIENCE
+from lambent.activator.hello import Hello, Identity, LinkRefusedError, UnverifiedError
+from lambent.api.group import (
+    LABEL_FUNCTION,
+    LABEL_ORIGIN,
+    LABEL_REVISION,
+    LABEL_ROLE,
+    LABEL_RUNTIME,
+    ORIGIN_POOL,
+    ROLE_POOL,
+    TOKEN_AUDIENCE,
+)
+from lambent.api.names import CONTAINER
+from lambent.api.shim import SHIM_VARIABLE
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import KubeError, NotFoundError
 from lambent.kube.paths import object_path
@@ -23,8 +34,10 @@ from lambent.kube.tokens import TokenRefusedError, review_token
 class KubeVerifier:
     """One review and one read per link, both at once."""
 
-    def __init__(self, client: KubeClient) -> None:
+    def __init__(self, client: KubeClient, at_once: int = 16) -> None:
+        """`at_once` hellos are asked about at a time; the others wait, for no longer than a hello may take."""
         self._client = client
+        self._slots = asyncio.Semaphore(at_once)
 
     async def verify(self, hello: Hello) -> Identity:
         """Raises `LinkRefusedError` unless the token's pod is one of the function, or of the pool, that the hello names."""
@@ -33,6 +46,10 @@ class KubeVerifier:
             path = object_path("v1", "pods", namespace, pod_name)
         except ValueError:
             raise LinkRefusedError("the token is bound to no pod") from None
+        async with self._slots:
+            return await self._ask(hello, path, pod_name)
+
+    async def _ask(self, hello: Hello, path: str, pod_name: str) -> Identity:
         reviewing = asyncio.ensure_future(review_token(self._client, hello.token, TOKEN_AUDIENCE))
         reading = asyncio.ensure_future(self._client.get(path))
         try:
@@ -40,9 +57,9 @@ class KubeVerifier:
         except TokenRefusedError as error:
             raise LinkRefusedError(f"token refused: {error}") from None
         except NotFoundError:
-            raise LinkRefusedError(f"there is no pod {pod_name} in namespace {namespace}") from None
+            raise LinkRefusedError(f"there is no pod {pod_name} in namespace {hello.function.namespace}") from None
         except KubeError as error:
-            raise LinkRefusedError(f"the API server could not be asked: {error.reason}") from None
+            raise UnverifiedError(f"the API server could not be asked: {error.reason}") from None
         finally:
             reviewing.cancel()
             reading.cancel()
@@ -61,13 +78,36 @@ def check_pod(hello: Hello, pod: Json, *, namespace: str, name: str, uid: str) -
         runtime = labels.get(LABEL_RUNTIME, "")
         if runtime != hello.pool.runtime:
             raise LinkRefusedError(f"the pod is of the pool {runtime!r}, not {hello.pool.runtime!r}")
-        return Identity(name, uid, moved=hello.generic, spoiled=_find_restart(hello, pod))
+        return Identity(name, uid, moved=hello.generic, spoiled=_find_restart(hello, pod), claims=True)
     label = labels.get(LABEL_FUNCTION)
     if hello.generic and label and labels.get(LABEL_ORIGIN) == ORIGIN_POOL:
         return Identity(name, uid, spoiled=f"it was {label} before its container was restarted")
     if label != hello.function.name:
         raise LinkRefusedError(f"pod {name} belongs to function {label!r}, not {hello.function.name!r}")
+    revision = labels.get(LABEL_REVISION, "")
+    if revision != hello.revision:
+        raise LinkRefusedError(f"pod {name} is of revision {revision!r}, not {hello.revision!r}")
+    if labels.get(LABEL_ORIGIN) == ORIGIN_POOL:
+        return Identity(name, uid, claims=True)
+    slots = _find_concurrency(pod)
+    if slots != hello.slots:
+        raise LinkRefusedError(f"pod {name} was made with a concurrency of {slots or 'nobody knows what'}, not {hello.slots}")
     return Identity(name, uid)
+
+
+def _find_concurrency(pod: Json) -> int:
+    """What the pod was made with (LAMBENT_SHIM), which nothing that runs in it can change; 0 where that cannot be read."""
+    containers: list[Any] = (pod.get("spec") or {}).get("containers") or []
+    for container in containers:
+        for variable in container.get("env") or () if container.get("name") == CONTAINER else ():
+            if variable.get("name") == SHIM_VARIABLE:
+                try:
+                    configuration = json.loads(variable.get("value") or "")
+                except ValueError:
+                    return 0
+                concurrency = configuration.get("concurrency") if isinstance(configuration, dict) else None
+                return concurrency if type(concurrency) is int else 0
+    return 0
 
 
 def _find_restart(hello: Hello, pod: Json) -> str:

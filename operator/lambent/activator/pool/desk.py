@@ -30,8 +30,6 @@ _log = logging.getLogger("lambent.activator.pool")
 class Line(Protocol):
     """The link to a pod."""
 
-    number: int
-
     def send_become(self, frame: bytes) -> None:
         """BECOME."""
 

@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 CLUSTER_RUN := python3 -m cluster
 
-.PHONY: help demo test check lint types fast compiled cgroup2 venv up down images status e2e dev bench scale lock
+.PHONY: help demo test check lint types fast compiled cgroup2 venv up down images status e2e dev bench scale faults lock
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ bench: venv up ## Measure, beside other servers; writes bench/out/
 
 scale: venv up ## Measure with ten thousand functions on simulated nodes (QUICK=1: a first look); writes bench/out/
 	@$(PYTHON) -m bench.scale $(if $(QUICK),--quick)
+
+faults: venv up ## Strike with every fault under load (NODES=3: drain a node too); writes bench/out/faults.md
+	@$(PYTHON) -m tests.e2e.faults
 
 lock: venv ## Resolve requirements/*.in into hashed lock files
 	@bash requirements/lock

@@ -127,6 +127,23 @@ def _held(api: KubeApi, control_plane: ControlPlane, *holds: Hold) -> Iterator[N
         api.delete("Pod", NODES, f"e2e-hold-{hold.title}", grace_seconds=0)
 
 
+def run_to_end(api: KubeApi, name: str, image: str, script: str, selector: dict[str, str]) -> str:
+    """Run a script as root among the processes of such a node; what it printed. The API server may be away meanwhile."""
+    _run(api, name, image, script, selector)
+
+    def phase() -> str:
+        try:
+            return str((api.get("Pod", NODES, name) or {}).get("status", {}).get("phase", ""))
+        except (ApiError, OSError, http.client.HTTPException):
+            return ""
+
+    wait_for(lambda: phase() in ("Succeeded", "Failed"), f"{name} to end", 180)
+    output = api.logs(NODES, name)
+    assert phase() == "Succeeded", output
+    api.delete("Pod", NODES, name, grace_seconds=0)
+    return output
+
+
 def _run(api: KubeApi, name: str, image: str, script: str, selector: dict[str, str]) -> None:
     """Run a script as root among the processes of such a node."""
     container = {

@@ -1,0 +1,68 @@
+"""Pods of functions and of the pool end, stand still, or lose the network."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.e2e.faults.arena import LINK, WARM, Arena, Fault
+from tests.e2e.framework.signals import cut_network, signal_pods
+from tests.e2e.framework.warm_pool import pool_pods
+
+STOPPED_SECONDS: Final = 20.0
+FORCED_SECONDS: Final = 3.0
+
+
+def _victim(arena: Arena) -> dict[str, Any]:
+    return arena.warm_pods()[0]
+
+
+def _delete(arena: Arena) -> None:
+    with arena.striking():
+        arena.workspace.delete("Pod", _victim(arena)["metadata"]["name"])
+    arena.workspace.wait_for_pods(WARM, 2)
+
+
+def _delete_by_force(arena: Arena) -> None:
+    with arena.striking(after_seconds=FORCED_SECONDS):
+        arena.workspace.api.delete("Pod", arena.workspace.namespace, _victim(arena)["metadata"]["name"], grace_seconds=0)
+    arena.workspace.wait_for_pods(WARM, 2)
+
+
+def _kill(arena: Arena) -> None:
+    for at in signal_pods(arena.workspace.api, arena.control_plane, [_victim(arena)]):
+        arena.struck(at)
+
+
+def _stop(arena: Arena) -> None:
+    for at in signal_pods(arena.workspace.api, arena.control_plane, [_victim(arena)], stop_seconds=STOPPED_SECONDS):
+        arena.struck(at)
+
+
+def _cut(arena: Arena) -> None:
+    for at in cut_network(arena.workspace.api, arena.control_plane, _victim(arena), STOPPED_SECONDS):
+        arena.struck(at)
+
+
+def _kill_pool(arena: Arena) -> None:
+    pods = [pod for pod in pool_pods(arena.workspace) if pod["status"].get("phase") == "Running"]
+    for at in signal_pods(arena.workspace.api, arena.control_plane, pods):
+        arena.struck(at)
+
+
+def _delete_pool_by_force(arena: Arena) -> None:
+    for pod in pool_pods(arena.workspace):
+        with arena.striking(after_seconds=FORCED_SECONDS):
+            arena.workspace.api.delete("Pod", arena.workspace.namespace, pod["metadata"]["name"], grace_seconds=0)
+
+
+def faults() -> list[Fault]:
+    """What had started in a pod that dies fails as LinkLost, and is never run again; all else goes elsewhere."""
+    return [
+        Fault("function's pod deleted", _delete, quick=True),
+        Fault("function's pod deleted by force", _delete_by_force, LINK),
+        Fault("function's pod killed", _kill, LINK, quick=True),
+        Fault(f"function's pod stopped for {STOPPED_SECONDS:g} s", _stop, LINK),
+        Fault(f"function's pod cut off for {STOPPED_SECONDS:g} s", _cut, LINK),
+        Fault("pool's pods killed", _kill_pool, LINK, quick=True),
+        Fault("pool's pods deleted by force", _delete_pool_by_force, LINK),
+    ]

@@ -1,0 +1,61 @@
+"""Each role of the control plane is deleted, deleted by force, killed, and stopped for a while."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from tests.e2e.faults.arena import CONNECTION, Arena, Fault
+from tests.e2e.framework.signals import signal_pods
+from tests.e2e.framework.workspace import SYSTEM
+
+ROLES: Final = ("controller", "autoscaler", "activator")
+STOPPED_SECONDS: Final = 20.0
+FORCED_SECONDS: Final = 3.0
+"""The kubelet ends a pod whose object is gone within this."""
+
+
+def _victims(arena: Arena, role: str) -> list[str]:
+    """All pods of a role that only acts; of the activators, through which all requests go, one."""
+    names = [str(pod["metadata"]["name"]) for pod in arena.control_plane.pods(role)]
+    return names[:1] if role == "activator" else names
+
+
+def _delete(role: str, arena: Arena) -> None:
+    for name in _victims(arena, role):
+        with arena.striking():
+            arena.workspace.api.delete("Pod", SYSTEM, name)
+
+
+def _delete_by_force(role: str, arena: Arena) -> None:
+    for name in _victims(arena, role):
+        with arena.striking(after_seconds=FORCED_SECONDS):
+            arena.workspace.api.delete("Pod", SYSTEM, name, grace_seconds=0)
+
+
+def _signal(role: str, stop_seconds: float, arena: Arena) -> None:
+    victims = _victims(arena, role)
+    pods = [pod for pod in arena.control_plane.pods(role) if pod["metadata"]["name"] in victims]
+    for at in signal_pods(arena.workspace.api, arena.control_plane, pods, stop_seconds=stop_seconds):
+        arena.struck(at)
+
+
+def _kill_all_activators(arena: Arena) -> None:
+    pods = arena.control_plane.pods("activator")
+    for at in signal_pods(arena.workspace.api, arena.control_plane, pods):
+        arena.struck(at)
+
+
+def faults() -> list[Fault]:
+    """For every role; a request in an activator that dies breaks off as in any proxy."""
+    found = []
+    for role in ROLES:
+        broken = CONNECTION if role == "activator" else frozenset[str]()
+        found += [
+            Fault(f"{role} deleted", partial(_delete, role), quick=role == "activator"),
+            Fault(f"{role} deleted by force", partial(_delete_by_force, role), broken),
+            Fault(f"{role} killed", partial(_signal, role, 0.0), broken, quick=role != "controller"),
+            Fault(f"{role} stopped for {STOPPED_SECONDS:g} s", partial(_signal, role, STOPPED_SECONDS)),
+        ]
+    found.append(Fault("all activators killed", _kill_all_activators, CONNECTION))
+    return found

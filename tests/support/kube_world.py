@@ -11,7 +11,13 @@ from typing import Any, NamedTuple, Self
 from aiohttp import web
 
 Json = dict[str, Any]
-COLLECTIONS = {"/apis/lambent.dev/v1alpha1/functions": "Function", "/apis/apps/v1/deployments": "Deployment", "/api/v1/pods": "Pod"}
+COLLECTIONS = {
+    "/apis/lambent.dev/v1alpha1/functions": "Function",
+    "/apis/lambent.dev/v1alpha1/triggers": "Trigger",
+    "/apis/lambent.dev/v1alpha1/hostgrants": "HostGrant",
+    "/apis/apps/v1/deployments": "Deployment",
+    "/api/v1/pods": "Pod",
+}
 
 
 class KubeWorld:

@@ -73,8 +73,22 @@ async def run(settings: ActivatorSettings) -> None:
         lookup.configuration, lookup.admission = activator.configuration, activator.admission
         watcher = Watcher(client, activator.configuration)
         lifecycle = _Lifecycle()
-        status = StatusServer(settings.status_port, registry, ready={"configuration": watcher.not_ready, "lifecycle": lifecycle.not_ready})
+        ready = {
+            "configuration": watcher.not_ready,
+            "front": lambda: None if activator.http_port else "requests are not taken yet",
+            "lifecycle": lifecycle.not_ready,
+        }
+        status = StatusServer(settings.status_port, registry, ready=ready)
         peers = partial(watch_peers, client, settings.namespace, settings.links_service, activator.exchange.set_peers)
+
+        async def take_requests() -> None:
+            """Once it is known what there is. After a container's restart in its pod, requests may come before the pod's readiness says
+            no: to a port that is closed they come again, and an answer that a function is not there would be final."""
+            await watcher.listed.wait()
+            await activator.start_http(None, settings.http_port)
+            _log.info("serving", extra={"http": activator.http_port, "links": activator.link_port, "status": status.port})
+            await asyncio.Event().wait()
+
         background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "watch of Functions": watcher.watch_functions,
             "watch of Triggers": watcher.watch_triggers,
@@ -82,6 +96,7 @@ async def run(settings: ActivatorSettings) -> None:
             "watch of starting pods": gatekeeper.watch,
             "start gates": gatekeeper.tend,
             "watch of activators": peers,
+            "front": take_requests,
         }
         if settings.autoscaler:
             pusher = StatisticsPusher(
@@ -95,8 +110,6 @@ async def run(settings: ActivatorSettings) -> None:
             background["statistics"] = pusher.run
         async with status:
             await activator.start_links(None, settings.link_port)
-            await activator.start_http(None, settings.http_port)
-            _log.info("serving", extra={"http": activator.http_port, "links": activator.link_port, "status": status.port})
             for name, task in background.items():
                 activator.background.start(name, task)
             try:

@@ -20,6 +20,7 @@ from tests.support.waiting import wait_for
 
 RATE: Final = 50.0
 WARM: Final = "warm"
+WARM_PODS: Final = 2
 COLD: Final = ("cold-1", "cold-2", "cold-3")
 COLD_EVERY: Final = 100
 """One request of so many is for a function that rests at zero in between."""
@@ -50,6 +51,15 @@ class Arena:
         """It struck at a time that somebody else has read."""
         self.moments.append(Moment(at - SLACK_SECONDS, at + SLACK_SECONDS))
 
+    def wait_until_replaced(self, name: str) -> None:
+        """Until a pod of the warm function is gone and as many as it always has run without it."""
+
+        def replaced() -> bool:
+            names = [pod["metadata"]["name"] for pod in self.workspace.pods(WARM) if pod["status"].get("phase") == "Running"]
+            return name not in names and len(names) >= WARM_PODS
+
+        wait_for(replaced, f"{name} to be replaced", 120)
+
     def warm_pods(self) -> list[dict[str, Any]]:
         """Pods of the function that is warm."""
         return self.workspace.pods(WARM, ending=False)
@@ -78,8 +88,8 @@ def prepare(workspace: Workspace, control_plane: ControlPlane, run_helm: Callabl
     workspace.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": policy})
     env = [{"name": "RECORDER", "value": recorder.address}]
     cold = [function(name, HANDLER, env=env, scaling={"initialScale": 0, "scaleToZeroAfterSeconds": 1}) for name in COLD]
-    workspace.deploy(function(WARM, HANDLER, env=env, concurrency=4, scaling={"minScale": 2, "maxScale": 4}), *cold)
-    workspace.wait_for_pods(WARM, 2)
+    workspace.deploy(function(WARM, HANDLER, env=env, concurrency=4, scaling={"minScale": WARM_PODS, "maxScale": 4}), *cold)
+    workspace.wait_for_pods(WARM, WARM_PODS)
     return Arena(workspace, control_plane, run_helm, recorder)
 
 

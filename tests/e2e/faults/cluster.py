@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.e2e.faults.arena import LINK, WARM, Arena, Fault
+from tests.e2e.faults.arena import LINK, Arena, Fault
 from tests.e2e.framework.node import restart_api_server
 from tests.e2e.framework.signals import signal_node_agent, stop_api_server
 
@@ -37,7 +37,9 @@ def _drain(arena: Arena) -> None:
     drained = kubectl("drain", workers[0], "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=150s", timeout=170)
     try:
         assert drained.returncode == 0, drained.stderr
-        arena.workspace.wait_for_pods(WARM, 2)
+        for pod in arena.warm_pods():
+            if pod["spec"].get("nodeName") == workers[0]:
+                arena.wait_until_replaced(pod["metadata"]["name"])
     finally:
         kubectl("uncordon", workers[0])
 

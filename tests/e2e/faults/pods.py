@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.e2e.faults.arena import LINK, WARM, Arena, Fault
+from tests.e2e.faults.arena import LINK, Arena, Fault
 from tests.e2e.framework.signals import cut_network, signal_pods
 from tests.e2e.framework.warm_pool import pool_pods
 
@@ -17,15 +17,17 @@ def _victim(arena: Arena) -> dict[str, Any]:
 
 
 def _delete(arena: Arena) -> None:
+    name = _victim(arena)["metadata"]["name"]
     with arena.striking():
-        arena.workspace.delete("Pod", _victim(arena)["metadata"]["name"])
-    arena.workspace.wait_for_pods(WARM, 2)
+        arena.workspace.delete("Pod", name)
+    arena.wait_until_replaced(name)
 
 
 def _delete_by_force(arena: Arena) -> None:
+    name = _victim(arena)["metadata"]["name"]
     with arena.striking(after_seconds=FORCED_SECONDS):
-        arena.workspace.api.delete("Pod", arena.workspace.namespace, _victim(arena)["metadata"]["name"], grace_seconds=0)
-    arena.workspace.wait_for_pods(WARM, 2)
+        arena.workspace.api.delete("Pod", arena.workspace.namespace, name, grace_seconds=0)
+    arena.wait_until_replaced(name)
 
 
 def _kill(arena: Arena) -> None:

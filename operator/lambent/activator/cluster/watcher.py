@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from typing import Any
@@ -33,6 +34,8 @@ class Watcher:
         self.functions_listed = False
         self.triggers_listed = False
         self.grants_listed = False
+        self.listed = asyncio.Event()
+        """All of them."""
         self._client = client
         self._configuration = configuration
 
@@ -44,6 +47,10 @@ class Watcher:
             return "HostGrants have not been listed yet; is their definition there (kubectl apply --server-side -f crds/)?"
         return None if self.triggers_listed else "Triggers have not been listed yet"
 
+    def _note_listed(self) -> None:
+        if self.not_ready() is None:
+            self.listed.set()
+
     async def watch_functions(self) -> None:
         """Without end. A Function that cannot be read is as one that is not there."""
         configuration = self._configuration
@@ -52,6 +59,7 @@ class Watcher:
                 case Listed(items=items):
                     configuration.replace_functions(item for item in items if isinstance(item, Function))
                     self.functions_listed = True
+                    self._note_listed()
                 case Added(item=Function() as function) | Modified(item=Function() as function):
                     configuration.put_function(function)
                 case _:
@@ -65,6 +73,7 @@ class Watcher:
                 case Listed(items=items):
                     configuration.replace_triggers(item for item in items if isinstance(item, Trigger))
                     self.triggers_listed = True
+                    self._note_listed()
                 case Added(item=Trigger() as trigger) | Modified(item=Trigger() as trigger):
                     configuration.put_trigger(trigger)
                 case _:
@@ -78,6 +87,7 @@ class Watcher:
                 case Listed(items=items):
                     grants = {name: grant for name, grant in items if grant is not None}
                     self.grants_listed = True
+                    self._note_listed()
                 case Added(item=(name, HostGrant() as grant)) | Modified(item=(name, HostGrant() as grant)):
                     grants[name] = grant
                 case _:

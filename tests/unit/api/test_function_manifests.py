@@ -47,7 +47,7 @@ def test_every_field_is_read() -> None:
     assert spec.memory_bytes == 1024 * MIB
     assert spec.env == (EnvVar("A", "b"), EnvVar("S", "", {"secretKeyRef": {"name": "s", "key": "k"}}))
     assert (spec.scaling.target_utilization, spec.scaling.reserved_concurrency, spec.scaling.provisioned_concurrency) == (0.5, 0, None)
-    assert spec.url == Url("AWS_IAM", "BUFFERED", Cors(allow_origins=("*",), max_age_seconds=60))
+    assert spec.url == Url("AWS_IAM", "BUFFERED", cors=Cors(allow_origins=("*",), max_age_seconds=60))
     assert spec.logging == Logging("JSON", "DEBUG", "INFO")
     assert spec.asynchronous == AsyncInvocation(max_retries=0, on_failure="arn:x")
     assert (spec.cpu_limit_millis, spec.cpu_request_millis, spec.image_pull_secrets) == (1500, 100, ("registry",))

@@ -60,7 +60,7 @@ def web_error(status: int, message: str, reason: Reason, request_id: str, retry_
     headers = [("content-type", "application/json"), ("x-amzn-requestid", request_id), ("x-lambent-reason", reason.code)]
     if retry_after_seconds is not None:
         headers.append(("retry-after", str(retry_after_seconds)))
-    return HttpResponse(status, headers, json.dumps({"message": message}).encode())
+    return HttpResponse(status, headers, json.dumps({"message": message}).encode(), come_again=retry_after_seconds is not None)
 
 
 def public_message(failure: Failure) -> str:

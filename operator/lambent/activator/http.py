@@ -57,6 +57,8 @@ class HttpResponse:
     status: int
     headers: Headers = field(default_factory=list)
     body: bytes = b""
+    come_again: bool = False
+    """Whether it tells a client to come again later, so that it may be told so a moment later itself, where many are."""
 
 
 def join_headers(headers: Headers) -> dict[str, str]:

@@ -18,6 +18,7 @@ class FrontFigures(NamedTuple):
     unread_bytes: int
     gave_way: int
     cut_behind: int
+    refusals_held: int
     cached: Mapping[str, int]
     """Entries of each cache whose keys callers choose."""
 
@@ -49,6 +50,9 @@ class FrontCollector(Collector):
                 "lambent_http_cut",
                 "Connections cut because they were behind in reading, and it was too much of all.",
                 value=figures.cut_behind,
+            ),
+            GaugeMetricFamily(
+                "lambent_http_refusals_held", "Clients that are told in a moment to come again later.", value=figures.refusals_held
             ),
             cached,
         ]

@@ -76,4 +76,4 @@ def error_response(error: ApiError, request_id: str, retry_after_seconds: int | 
         fields["Reason"] = throttle
     if retry_after_seconds is not None:
         headers.append(("retry-after", str(retry_after_seconds)))
-    return HttpResponse(error.status, headers, json.dumps(fields).encode())
+    return HttpResponse(error.status, headers, json.dumps(fields).encode(), come_again=retry_after_seconds is not None)

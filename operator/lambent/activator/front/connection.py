@@ -34,6 +34,7 @@ class Connection(asyncio.Protocol):
         "_backlog",
         "_brought",
         "_client",
+        "_deferred",
         "_ending",
         "_held",
         "_holding",
@@ -70,6 +71,8 @@ class Connection(asyncio.Protocol):
         """Bytes that have come since the last measure of its pace, while something is held."""
         self._pace = inf
         """Bytes a second of late; not known yet where infinite."""
+        self._deferred = False
+        """Whether what is ready waits for another turn of the event loop."""
         self._reading = True
         self._writable = True
         self._ending = False
@@ -84,7 +87,8 @@ class Connection(asyncio.Protocol):
     @property
     def idle(self) -> bool:
         """Whether it can be closed without losing anything."""
-        return self._answering is None and self._reader.phase is Phase.NOTHING and self._writable and not self._ending
+        at_rest = self._answering is None and not self._deferred and self._reader.phase is Phase.NOTHING
+        return at_rest and self._writable and not self._ending
 
     @property
     def unread_bytes(self) -> int:
@@ -116,7 +120,7 @@ class Connection(asyncio.Protocol):
         if self._ending:
             if self._last_word < inf:
                 self.deadline = min(self._last_word, self._server.now + self._server.limits.linger_seconds)
-        elif self._answering is not None or not self._writable or len(data) > SLICE_BYTES:
+        elif self._answering is not None or self._deferred or not self._writable or len(data) > SLICE_BYTES:
             self._take_more(data)
         else:
             phase = reader.phase
@@ -166,7 +170,7 @@ class Connection(asyncio.Protocol):
         offset, size = 0, len(data)
         view = memoryview(data)
         reader = self._reader
-        while offset < size and self._answering is None and self._writable and not self._ending and not reader.has_stopped():
+        while offset < size and self._reads_on() and not reader.has_stopped():
             phase = reader.phase
             reader.feed(view[offset : offset + SLICE_BYTES])
             offset += SLICE_BYTES
@@ -189,8 +193,12 @@ class Connection(asyncio.Protocol):
             return
         self._advancing = True
         reader, backlog = self._reader, self._backlog
-        while self._answering is None and self._writable and not self._ending and self._transport is not None:
+        while self._reads_on() and self._transport is not None:
             if reader.ready:
+                if not self._server.takes_turn():
+                    self._deferred = True
+                    self._server.defer(self)
+                    break
                 request, manner = reader.ready.popleft()
                 self._answer(request, manner)
             elif reader.refusal is not None:
@@ -211,10 +219,20 @@ class Connection(asyncio.Protocol):
             if reader.wants_continue:
                 self._continue()
 
+    def _reads_on(self) -> bool:
+        """Whether another request may be answered now. A call, as `_awaits`."""
+        return self._answering is None and not self._deferred and self._writable and not self._ending
+
+    def resume(self) -> None:
+        """It is this connection's turn again."""
+        self._deferred = False
+        self._advance()
+
     def _settle(self) -> None:
         """Count what waits behind the request that is being answered, and read on only while it is not too much."""
         transport, reader, budget = self._transport, self._reader, self._server.budget
-        held = len(self._backlog) + WAITING_BYTES * len(reader.ready)
+        ready = reader.ready
+        held = len(self._backlog) + (WAITING_BYTES * len(ready) + len(ready[0][0].body) if ready else 0)
         budget.used += held - self._held
         self._held = held
         if transport is None or self._ending:
@@ -282,6 +300,12 @@ class Connection(asyncio.Protocol):
         return self._answering is manner
 
     def _respond(self, manner: Manner, response: HttpResponse) -> None:
+        if response.come_again:
+            self._server.tell(partial(self._finish, manner, response))
+        else:
+            self._finish(manner, response)
+
+    def _finish(self, manner: Manner, response: HttpResponse) -> None:
         if not self._awaits(manner):
             return
         self._answering = self._ticket = None

@@ -10,6 +10,9 @@ SLICE_BYTES = 16 * 1024
 """As much is parsed at once: bounds how many requests can come out of one read."""
 BACKLOG_BYTES = 64 * 1024
 """What one client may send ahead of its answers before it is read no further. Till then its going away is noticed."""
+REQUESTS_PER_TURN = 64
+"""As many are answered in one turn of the event loop, two to three milliseconds; the rest wait for the next. In between, links are read and
+slots filled: however many clients come, functions are not kept waiting for their next invocation."""
 HEADER_BYTES = 256
 """What a header's line takes in memory besides its text: two strings, a tuple and a place in a list and a table."""
 UNSENT_BYTES = 8 * 1024

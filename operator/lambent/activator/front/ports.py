@@ -50,6 +50,9 @@ class Client(Protocol):
     def give_way(self) -> None:
         """Let go of what is held: others need the room."""
 
+    def resume(self) -> None:
+        """It is this connection's turn again."""
+
     def expire(self) -> None:
         """The deadline has passed."""
 
@@ -90,3 +93,12 @@ class Server(Protocol):
 
     def make_room(self, connection: Client) -> bool:
         """The budget is overdrawn, by this one last: whether it is not any more, as others gave way."""
+
+    def takes_turn(self) -> bool:
+        """Whether another request may be answered in this turn of the event loop."""
+
+    def defer(self, connection: Client) -> None:
+        """Resume it in a later turn."""
+
+    def tell(self, refusal: Callable[[], None]) -> None:
+        """Call what tells a client to come again later: now, or in a moment where many are told."""

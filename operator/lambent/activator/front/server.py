@@ -6,19 +6,21 @@ import asyncio
 import logging
 import resource
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from typing import Any, Final
 
 from lambent.activator.api.invoke import parse_short_target
 from lambent.activator.front.connection import Connection
 from lambent.activator.front.encoding import is_short_authority, split_short_target
-from lambent.activator.front.limits import FrontLimits
+from lambent.activator.front.limits import REQUESTS_PER_TURN, FrontLimits
 from lambent.activator.front.message import Budget
+from lambent.activator.front.pacer import RefusalPacer
 from lambent.activator.front.ports import Client, Gateway
 from lambent.telemetry.front_metrics import FrontFigures
 
-BACKLOG = 1024
+BACKLOG = 4096
 TICK_SECONDS = 0.5
 _TOLD_CONNECTIONS = 500
 """How many over the limit are told so; more are cut at once."""
@@ -45,6 +47,12 @@ class Front:
         self._connections: set[Client] = set()
         self._behind: dict[Client, int] = {}
         """Whose clients read too slowly, and by how many bytes at most; those who have been behind for longest come first."""
+        self._call_soon: Callable[[Callable[[], None]], object] | None = None
+        """The event loop's, once there is one."""
+        self._turns_taken = 0
+        """Requests that were answered in this turn of it."""
+        self._pacer: RefusalPacer | None = None
+        self._deferred: deque[Client] = deque()
         self._holders: set[Client] = set()
         """Of whose requests something may be held that have not come whole, or wait."""
         self._no_room_at = 0.0
@@ -71,6 +79,7 @@ class Front:
             unread_bytes=self.behind_bytes,
             gave_way=self.gave_way,
             cut_behind=self.cut_behind,
+            refusals_held=self._pacer.held if self._pacer is not None else 0,
             cached={name: cache.cache_info().currsize for name, cache in _CACHES.items()},
         )
 
@@ -83,6 +92,8 @@ class Front:
         """Listen; the port, which is a free one for 0. Raises OSError where it is taken."""
         allow_files(self.limits.connections + _OTHER_FILES)
         loop = asyncio.get_running_loop()
+        self._call_soon = loop.call_soon
+        self._pacer = RefusalPacer(loop)
         self._listener = await loop.create_server(lambda: Connection(self), host, port, backlog=BACKLOG, reuse_address=True)
         self._keep_time()
         bound = int(self._listener.sockets[0].getsockname()[1])
@@ -170,6 +181,35 @@ class Front:
     def caught_up(self, connection: Client) -> None:
         """It does no more."""
         self._behind.pop(connection, None)
+
+    def takes_turn(self) -> bool:
+        """Whether another request may be answered in this turn of the event loop.
+
+        libuv polls up to 48 times in a turn while there are 1,024 events each time (`uv__io_poll`). That many come where clients have
+        their answers, and send the next request, within the turn; what is to be done after it, as sending to links, then waits for seconds.
+        """
+        if self._call_soon is None:
+            return True
+        if not self._turns_taken:
+            self._call_soon(self._begin_turn)
+        self._turns_taken += 1
+        return self._turns_taken <= REQUESTS_PER_TURN
+
+    def defer(self, connection: Client) -> None:
+        """Resume it in a later turn."""
+        self._deferred.append(connection)
+
+    def _begin_turn(self) -> None:
+        self._turns_taken = 0
+        for _ in range(min(len(self._deferred), REQUESTS_PER_TURN)):
+            self._deferred.popleft().resume()
+
+    def tell(self, refusal: Callable[[], None]) -> None:
+        """Call what tells a client to come again later: now, or in a moment where many are told."""
+        if self._pacer is None:
+            refusal()
+        else:
+            self._pacer.tell(refusal)
 
     def holds(self, connection: Client) -> None:
         """From now on something is held of its requests."""

@@ -188,6 +188,13 @@ class Crew:
         descendants.kill_all(families)
         self._sweep()
 
+    def give_up(self, process: Process) -> None:
+        """End a process that has not come in time, if it has come at all."""
+        if process.pid:
+            self.end(process, "it did not come")
+        else:
+            self._bury(process, failures.KILLED)
+
     def _sweep(self) -> None:
         """End what has left a worker that has ended, as often as it takes."""
         if self._sweep_timer is not None:
@@ -238,7 +245,7 @@ class Crew:
         """A process's pid is known."""
         process.pid = pid
         self._forks.settle(process)
-        if process in self._starting or process is self.lineage.candidate:
+        if process in self._starting or self.lineage.is_expected(process):
             self._forks.expect(process, process)
         if process.doomed:
             process.kill(process.doomed)

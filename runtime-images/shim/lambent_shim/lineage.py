@@ -18,6 +18,8 @@ from lambent_shim.spawn import Ends, order_fork
 
 FORK_RETRY_SECONDS: Final = 0.1
 _MOST_FORK_RETRIES: Final = 3
+_APART_SECONDS: Final = 5.0
+"""The template that a serving process leaves behind comes some ten milliseconds after it; whoever could has stopped one that does not."""
 
 
 class Keeper(Protocol):
@@ -34,6 +36,9 @@ class Keeper(Protocol):
 
     def end(self, process: Process, why: str) -> None:
         """Kill a process and all its descendants."""
+
+    def give_up(self, process: Process) -> None:
+        """End a process that has not come in time, if it has come at all."""
 
     def is_fertile_again(self) -> None:
         """Workers that could not be ordered can be now."""
@@ -138,9 +143,19 @@ class Lineage:
             self.template, self.whole, self._apart = process, False, None
         elif first and not apart:
             self.whole, self._apart = True, None
-        elif first and self._apart is None:
+        elif first and self._apart is not None:
+            self._loop.call_later(_APART_SECONDS, self._stop_waiting, self._apart)
+        elif first:
             self.initialise()
         return first
+
+    def is_expected(self, process: Process) -> bool:
+        """Whether it has the handler to import, or is to be the template."""
+        return process is self.candidate or process is self._apart
+
+    def _stop_waiting(self, apart: Process) -> None:
+        if apart is self._apart and not self._closing:
+            self._keeper.give_up(apart)
 
     @property
     def fertile(self) -> bool:

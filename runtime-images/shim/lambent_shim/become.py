@@ -91,6 +91,8 @@ def _keep(pod: Configuration) -> dict[str, Any]:
         "pod": pod.pod,
         "parentPid": pod.parent_pid,
         "scratchDir": pod.scratch_dir,
+        "storage": [{"path": path, "sizeMiB": size, "field": field} for path, size, field in pod.storage],
+        "memoryFolders": list(pod.memory_folders),
         "pool": False,
         "preload": [],
     }

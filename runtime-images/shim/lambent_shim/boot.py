@@ -17,6 +17,7 @@ from lambent_shim.spawn import WRAPPER, Ends, order_fork, spawn_prepared
 VARIABLE = "LAMBENT_SHIM"
 _IN_IMAGE = "/var/runtime"
 _IMAGE_VARIABLES = "image-variables.json"
+_DEVICE_SHM = "/dev/shm"  # noqa: S108 - POSIX shared memory
 _BAD_CONFIGURATION = 78
 """sysexits.h's EX_CONFIG."""
 
@@ -59,6 +60,8 @@ def boot(environ: Mapping[str, str], started_at: float) -> Started:
         _live_outside_a_container(configuration.parent_pid)
     image = _read_image_variables()
     environment = build_environment(configuration, environ, log_stream=new_log_stream(configuration.version, started_at), image=image)
+    if os.getpid() == 1:
+        _empty_memory_folders(configuration.memory_folders)
     # Before anything of this shim's own could leave a file there.
     used = configuration.pool and any(map(_holds_files, (configuration.task_root, configuration.scratch_dir)))
     ahead = configuration.preload if configuration.pool else None
@@ -91,6 +94,19 @@ def _read_image_variables() -> dict[str, str]:
     except FileNotFoundError:
         return {}
     return noted
+
+
+def _empty_memory_folders(folders: tuple[str, ...]) -> None:
+    """What a container before this one has left in memory outlives it, and would have the kernel end this one too."""
+    for folder in (_DEVICE_SHM, *folders):
+        try:
+            status = os.statvfs(folder)
+        except OSError:
+            continue
+        if status.f_bfree < status.f_blocks:
+            from lambent_shim.leftovers import list_files, remove  # noqa: PLC0415 - a first container finds nothing
+
+            remove(list_files(folder))
 
 
 def _holds_files(folder: str) -> bool:

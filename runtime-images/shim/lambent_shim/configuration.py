@@ -21,6 +21,15 @@ class ConfigurationError(ValueError):
     """LAMBENT_SHIM does not say what it must."""
 
 
+class Storage(NamedTuple):
+    """A folder on the node's disk that the function may write to."""
+
+    path: str
+    size_mib: int
+    field: str
+    """The Function's field that says so."""
+
+
 class Configuration(NamedTuple):
     """What this pod is and runs."""
 
@@ -74,6 +83,10 @@ class Configuration(NamedTuple):
     """Whether the author asked for an API token, and so for Kubernetes' own variables."""
     scratch_dir: str
     """The folder besides the task root that only a function writes to: what it holds tells a pod that has been one."""
+    storage: tuple[Storage, ...]
+    """Folders whose size the shim holds."""
+    memory_folders: tuple[str, ...]
+    """Folders that the function may write to and that are kept in memory, besides /dev/shm."""
 
 
 def parse_configuration(text: str, *, runtime_dir: str, pod: str) -> Configuration:
@@ -128,7 +141,23 @@ def read_configuration(fields: Mapping[str, Any], *, runtime_dir: str, pod: str)
         variables=_names(fields),
         service_account=_flag(fields, "serviceAccount"),
         scratch_dir=_text(fields, "scratchDir", "/tmp"),  # noqa: S108 - the one folder a function may write to
+        storage=_storage(fields),
+        memory_folders=_folders(fields, "memoryFolders"),
     )
+
+
+def _storage(fields: Mapping[str, Any]) -> tuple[Storage, ...]:
+    value = fields.get("storage") or []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ConfigurationError(f"storage is {value!r}, allowed: a list of objects with path, sizeMiB and field")
+    return tuple(Storage(_text(item, "path"), int(_number(item, "sizeMiB", 0, 1, 1_048_576)), _text(item, "field")) for item in value)
+
+
+def _folders(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = fields.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(path, str) and path.startswith("/") for path in value):
+        raise ConfigurationError(f"{name} is {value!r}, allowed: a list of absolute paths")
+    return tuple(value)
 
 
 def _flag(fields: Mapping[str, Any], name: str) -> bool:

@@ -15,6 +15,7 @@ from lambent_shim import frames
 ERROR: Final = "Function.Error"
 TIMEOUT: Final = "Function.Timeout"
 OUT_OF_MEMORY: Final = "Function.OutOfMemory"
+STORAGE_FULL: Final = "Function.StorageFull"
 EXIT: Final = "Function.Exit"
 INIT_ERROR: Final = "Function.InitError"
 RESPONSE_TOO_LARGE: Final = "Function.ResponseTooLarge"
@@ -77,6 +78,11 @@ def explain_exit(status: int, *, out_of_memory: bool) -> Failure:
     if code == 0:
         return Failure(EXIT, EXIT_ERROR, "Runtime exited without providing a reason")
     return Failure(EXIT, EXIT_ERROR, f"Runtime exited with error: exit status {code}")
+
+
+def storage_full(what: str) -> Failure:
+    """The failure of an invocation whose process was ended for what it has written; `what` names folder, field and amounts."""
+    return Failure(STORAGE_FULL, EXIT_ERROR, f"Runtime exited with error: signal: killed: {what}")
 
 
 def time_out(limit_seconds: float) -> Failure:

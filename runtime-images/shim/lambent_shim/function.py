@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from lambent_shim import failures
+from lambent_shim.cgroup import open_memory_group
 from lambent_shim.configuration import Configuration
 from lambent_shim.crew import Crew
 from lambent_shim.links import Links
@@ -15,6 +17,7 @@ from lambent_shim.logstream import LogStream
 from lambent_shim.podlog import PodLog
 from lambent_shim.process import Process
 from lambent_shim.report import PlatformLines
+from lambent_shim.shared_memory import DEVICE_SHM, SharedMemory
 from lambent_shim.spawn import Ends, spawn_prepared
 from lambent_shim.supervisor import Supervisor
 from lambent_shim.tally import Tally
@@ -30,6 +33,13 @@ def build_log(configuration: Configuration, stream: LogStream) -> PodLog:
     runtime = f"{configuration.runtime.replace('python', 'python:')}"
     platform = PlatformLines(as_json=as_json, system_level=configuration.system_level, version=configuration.version, runtime=runtime)
     return PodLog(stream.write, platform, as_json=as_json)
+
+
+def open_shared_memory(configuration: Configuration) -> SharedMemory:
+    """The container's, where this is PID 1 of one; outside of one, only what the configuration names is the function's."""
+    if os.getpid() != 1:
+        return SharedMemory(configuration.memory_folders, None)
+    return SharedMemory((DEVICE_SHM, *configuration.memory_folders), open_memory_group())
 
 
 class Function:
@@ -66,7 +76,11 @@ class Function:
             limit_mib=configuration.memory_mib,
             active=lambda: supervisor.active,
             template=lambda: crew.lineage.template,
+            living=lambda: crew.processes,
+            shared=open_shared_memory(configuration),
             on_excess=supervisor.exceed_memory,
+            storage=configuration.storage,
+            on_storage_excess=supervisor.exceed_storage,
         )
         stream.on_pressure = supervisor.hold_output
         self._supervisor = supervisor

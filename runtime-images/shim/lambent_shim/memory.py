@@ -29,7 +29,9 @@ class Reading(NamedTuple):
     resident: int
     """Anonymous memory, with what it still shares with the template."""
     promised: int
-    """Writable address space: what could become resident without another system call."""
+    """Address space that could become resident without another system call."""
+    shared: int = 0
+    """Shared memory that it has mapped, what others have mapped too in part. Whose it is, where all of it is too much."""
 
 
 class Verdict(NamedTuple, Generic[Worker]):
@@ -41,19 +43,27 @@ class Verdict(NamedTuple, Generic[Worker]):
     look_again_seconds: float
 
 
-def judge(limit_kib: int, template_kib: int, readings: Mapping[Worker, Reading]) -> Verdict[Worker]:
-    """Judge by cheap readings. What workers share with the template, `template_kib` at most, counts once.
+def judge(
+    limit_kib: int, template_kib: int, readings: Mapping[Worker, Reading], *, shared_kib: int = 0, near_kib: int | None = None
+) -> Verdict[Worker]:
+    """Judge by cheap readings. What workers share with the template, `template_kib` at most, counts once; so does `shared_kib`, all shared
+    memory of the container.
 
     The next look comes before the fastest handler could get from here to the limit; sooner where the address space for that is there.
+    `near_kib`: so far the container as a whole is from it, where shared memory has not been looked at.
     """
-    used = template_kib + sum(max(0, reading.resident - template_kib) for reading in readings.values())
+    used = template_kib + shared_kib + sum(max(0, reading.resident - template_kib) for reading in readings.values())
     if used > limit_kib and readings:
-        return Verdict(max(readings, key=lambda worker: readings[worker].resident), measure=False, look_again_seconds=SHORTEST_LOOK_SECONDS)
+        worst = max(readings, key=lambda worker: readings[worker].resident + readings[worker].shared)
+        return Verdict(worst, measure=False, look_again_seconds=SHORTEST_LOOK_SECONDS)
     promised = template_kib + sum(max(0, reading.promised - template_kib) for reading in readings.values())
     seconds = (limit_kib - used) / FASTEST_GROWTH_KIB_PER_SECOND
     if promised <= limit_kib:
         # Growing past the limit takes a system call first, which the next look would see.
         seconds *= 2
+    if near_kib is not None:
+        # Shared memory that is not mapped grows by system calls alone, which copy: slower than this, and seen at the next look.
+        seconds = min(seconds, max(0, near_kib) / FASTEST_GROWTH_KIB_PER_SECOND)
     all_copied = template_kib + sum(reading.resident for reading in readings.values())
     look = min(LONGEST_LOOK_SECONDS, max(SHORTEST_LOOK_SECONDS, seconds))
     return Verdict(None, measure=all_copied > limit_kib + COPIES_MIB * 1024, look_again_seconds=look)

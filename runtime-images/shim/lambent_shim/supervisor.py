@@ -30,6 +30,8 @@ ABANDON_GRACE_SECONDS: Final = 0.5
 """How long a coroutine may take to end after its cancellation before its worker is killed."""
 
 _NEAR_LIMIT: Final = 0.9
+_FILE_TIME_SECONDS: Final = 0.02
+"""A file's time is the kernel's last tick, up to so much before the clock."""
 
 
 class Supervisor:
@@ -209,9 +211,21 @@ class Supervisor:
 
     def exceed_memory(self, process: Process) -> None:
         """The worker uses more than the function may: end it, and fail what it runs as Lambda does."""
+        self._blame(process)
         self.crew.kill(process, failures.OUT_OF_MEMORY)
         self._fail_all(process, failures.explain_exit(failures.KILLED, out_of_memory=True))
         self._dispatch_waiting()
+
+    def exceed_storage(self, process: Process, what: str) -> None:
+        """The worker has written more than the function may keep: end it, and fail what it runs."""
+        self._blame(process)
+        self.crew.kill(process, failures.STORAGE_FULL)
+        self._fail_all(process, failures.storage_full(what))
+        self._dispatch_waiting()
+
+    def _blame(self, process: Process) -> None:
+        started = min((invocation.started_at for invocation in self._running_on(process)), default=time.monotonic())
+        self.watch.blame(process, time.time() - (time.monotonic() - started) - _FILE_TIME_SECONDS)
 
     def _fail_all(self, process: Process, failure: Failure) -> None:
         """What a process ran ends with it; what was to end at its timeout fails as that."""

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from lambent_shim.configuration import Storage
 from lambent_shim.descendants import find_descendants
+from lambent_shim.failures import OUT_OF_MEMORY, STORAGE_FULL
 from lambent_shim.memory import Reading, judge, judge_exact
 from lambent_shim.process import Process
-from lambent_shim.procfs import StatmReader, read_proportional, read_statm
+from lambent_shim.procfs import StatmReader, read_proportional, read_shared, read_statm
+from lambent_shim.shared_memory import SharedMemory
+from lambent_shim.storage import StorageWatch
 
 _FAMILY_SECONDS: Final = 0.05
 """How often to look for processes that a handler has started."""
 _MEASURE_SECONDS: Final = 0.1
 """How often to measure exactly, which takes the kernel a millisecond per 100 MiB."""
+
+
+_FILES_KIB: Final = 32 * 1024
+"""So much of what is resident beyond the template's and not anonymous may be shared memory unseen, until the container as a whole tells."""
+NOTHING: Final = (0, 0, 0, 0)
+
+
+_STORAGE_SECONDS: Final = 0.02
+"""How often to ask how much room the disk has: 40 MB are written meanwhile, where all is fast."""
 
 
 class MemoryWatch:
@@ -28,18 +41,31 @@ class MemoryWatch:
         limit_mib: int,
         active: Callable[[], Iterable[Process]],
         template: Callable[[], Process | None],
+        living: Callable[[], Iterable[Process]],
+        shared: SharedMemory,
         on_excess: Callable[[Process], None],
+        storage: Iterable[Storage] = (),
+        on_storage_excess: Callable[[Process, str], None] = lambda _process, _text: None,
     ) -> None:
         self._loop = loop
         self._limit_kib = limit_mib * 1024
         self._active = active
         self._template = template
+        self._living = living
+        self._shared = shared
+        self._blamed: dict[Process, float] = {}
+        """Workers that are being ended for what they have filled, and since when they may have (seconds since the epoch)."""
         self._on_excess = on_excess
+        self._end_writer = on_storage_excess
+        self._storage = [
+            StorageWatch(folder, pids=self._running_pids, call_soon=lambda go_on: loop.call_later(0.001, go_on)) for folder in storage
+        ]
         self._timer: asyncio.TimerHandle | None = None
         self._readers: dict[Process, StatmReader] = {}
         self._families: dict[Process, list[int]] = {}
         self._families_at = 0.0
         self._measured_at = 0.0
+        self._storage_at = 0.0
 
     def wake(self) -> None:
         """An invocation has started."""
@@ -52,19 +78,58 @@ class MemoryWatch:
         if reader is not None:
             reader.close()
         self._families.pop(process, None)
+        since = self._blamed.pop(process, None)
+        if since is not None and process.doomed == OUT_OF_MEMORY:
+            self._reclaim(since)
+        elif since is not None and process.doomed == STORAGE_FULL:
+            for storage in self._storage:
+                storage.reclaim(self._living_pids(), since)
+
+    def blame(self, process: Process, since: float) -> None:
+        """It is being ended for what it has filled since then (seconds since the epoch): what it leaves is removed once it has ended."""
+        self._blamed[process] = since
+
+    def _reclaim(self, since: float) -> None:
+        """What has been ended for its memory may have left some behind that no process holds."""
+        held, _ = self._shared.read(0)
+        if held:
+            self._shared.reclaim(self._living_pids(), since, held - self._limit_kib // 2)
+
+    def _living_pids(self) -> list[int]:
+        return [pid for process in self._living() if process.pid for pid in (process.pid, *find_descendants(process.pid))]
+
+    def _running_pids(self) -> dict[int, list[int]]:
+        return {process.pid: self._pids_of(process) for process in self._active() if process.pid and not process.doomed}
+
+    def _on_storage_excess(self, worker: int, text: str) -> None:
+        for process in self._active():
+            if process.pid == worker and not process.doomed:
+                self._end_writer(process, text)
+                return
 
     def _look(self) -> None:
         self._timer = None
+        now = time.monotonic()
+        if now - self._storage_at > _STORAGE_SECONDS:
+            self._storage_at = now
+            for storage in self._storage:
+                storage.look(time.monotonic, self._on_storage_excess)
         workers = [process for process in self._active() if process.pid and not process.doomed]
         if not workers:
             return
-        now = time.monotonic()
         if now - self._families_at > _FAMILY_SECONDS:
             self._families_at = now
             self._families = {process: find_descendants(process.pid) for process in workers}
         template = self._template()
-        template_kib = read_statm(template.pid)[0] if template is not None and template not in workers else 0
-        verdict = judge(self._limit_kib, template_kib, {process: self._read(process) for process in workers})
+        base = read_statm(template.pid) if template is not None and template not in workers else NOTHING
+        template_kib = base[0]
+        readings = {process: self._read(process, base) for process in workers}
+        shared, usage = self._shared.read(self._limit_kib)
+        shared = self._add_mapped(shared, template_kib, readings)
+        near = self._limit_kib - usage if 0 < usage <= self._limit_kib else None
+        verdict = judge(self._limit_kib, template_kib, readings, shared_kib=shared, near_kib=near)
+        if len(workers) == 1:
+            workers[0].watched_kib = max(workers[0].watched_kib, readings[workers[0]].resident + shared)
         if verdict.kill is not None:
             self._on_excess(verdict.kill)
         elif verdict.measure and now - self._measured_at > _MEASURE_SECONDS:
@@ -72,25 +137,42 @@ class MemoryWatch:
             self._measure(workers, template)
         self._timer = self._loop.call_later(verdict.look_again_seconds, self._look)
 
-    def _read(self, process: Process) -> Reading:
+    def _add_mapped(self, shared_kib: int, template_kib: int, readings: Mapping[Process, Reading]) -> int:
+        """Shared memory, that which workers have mapped too; what several have mapped counts once where that matters."""
+        mapped = sum(reading.shared for reading in readings.values())
+        if mapped <= shared_kib:
+            return shared_kib
+        if template_kib + mapped + sum(reading.resident for reading in readings.values()) <= self._limit_kib:
+            return mapped
+        return max(shared_kib, sum(read_proportional(pid)[1] for process in readings for pid in self._pids_of(process)))
+
+    def _pids_of(self, process: Process) -> list[int]:
+        return [process.pid, *self._families.get(process, ())]
+
+    def _read(self, process: Process, base: tuple[int, int, int, int]) -> Reading:
         reader = self._readers.get(process)
         if reader is None:
             try:
                 reader = self._readers[process] = StatmReader(process.pid)
             except OSError:
                 return Reading(0, 0)
-        resident, promised = reader.read()
+        resident, promised, shared, others = reader.read()
+        suspect, others = shared - base[2], max(0, others - base[3])
         for pid in self._families.get(process, ()):
-            more_resident, more_promised = read_statm(pid)
+            more_resident, more_promised, more_shared, more_others = read_statm(pid)
             resident += more_resident
             promised += more_promised
+            suspect += max(0, more_shared - base[2])
+            others += max(0, more_others - base[3])
+        # Libraries nearly always; what it really is takes the kernel ten times as long to say.
+        shared = sum(map(read_shared, self._pids_of(process))) if suspect > _FILES_KIB else 0
         process.watched_kib = max(process.watched_kib, resident)
-        return Reading(resident, promised)
+        return Reading(resident, promised + others, shared)
 
     def _measure(self, workers: list[Process], template: Process | None) -> None:
-        base = read_proportional(template.pid) if template is not None and template not in workers else 0
+        base = sum(read_proportional(template.pid)) if template is not None and template not in workers else 0
         exact = {
-            process: read_proportional(process.pid) + sum(map(read_proportional, self._families.get(process, ()))) for process in workers
+            process: sum(sum(read_proportional(pid)) for pid in (process.pid, *self._families.get(process, ()))) for process in workers
         }
         worst = judge_exact(self._limit_kib, base, exact)
         if worst is not None:

@@ -17,7 +17,7 @@ from lambent_shim.memory import (
 )
 
 KIB = st.integers(0, 20 << 20)
-READINGS = st.dictionaries(st.integers(0, 5), st.builds(Reading, KIB, KIB), min_size=1)
+READINGS = st.dictionaries(st.integers(0, 5), st.builds(Reading, KIB, KIB, KIB), min_size=1)
 
 
 @given(KIB, KIB, READINGS)
@@ -27,7 +27,18 @@ def test_whoever_is_killed_is_the_largest_and_only_past_the_limit(limit: int, te
     used = template + sum(max(0, reading.resident - template) for reading in readings.values())
     assert (verdict.kill is not None) == (used > limit)
     if verdict.kill is not None:
-        assert readings[verdict.kill].resident == max(reading.resident for reading in readings.values())
+        killed = readings[verdict.kill]
+        assert killed.resident + killed.shared == max(reading.resident + reading.shared for reading in readings.values())
+
+
+@given(KIB, KIB, READINGS, KIB)
+def test_shared_memory_counts_once_and_is_seen_as_soon(limit: int, template: int, readings: dict[int, Reading], shared: int) -> None:
+    verdict = judge(limit, template, readings, shared_kib=shared)
+    used = template + shared + sum(max(0, reading.resident - template) for reading in readings.values())
+    assert (verdict.kill is not None) == (used > limit)
+    near = judge(limit, template, readings, shared_kib=shared, near_kib=0)
+    assert near.kill == verdict.kill
+    assert near.look_again_seconds == SHORTEST_LOOK_SECONDS
 
 
 @given(st.integers(128, 10_240), st.integers(0, 60_000), st.floats(0.1, 1))

@@ -58,6 +58,9 @@ def test_an_image_without_a_runtime_is_pythons() -> None:
         ({"logging": {"applicationLevel": "LOUD"}}, "logging.applicationLevel is 'LOUD'"),
         ({"logging": {"systemLevel": "ERROR"}}, "logging.systemLevel is 'ERROR', allowed: DEBUG, INFO, WARN"),
         ({"logging": "Text"}, "logging is 'Text'"),
+        ({"storage": [{"path": "/tmp"}]}, "sizeMiB is 0, allowed: 1 to"),
+        ({"storage": "/tmp"}, "storage is '/tmp', allowed: a list of objects with path, sizeMiB and field"),
+        ({"memoryFolders": ["cache"]}, r"memoryFolders is \['cache'\], allowed: a list of absolute paths"),
         ({"parentPid": True}, "parentPid is True, allowed: 0 to 4194304"),
     ],
 )

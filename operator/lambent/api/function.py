@@ -20,6 +20,8 @@ __all__ = ["DEFAULT_HANDLER", "Function", "FunctionSpec", "InvalidSpecError", "p
 DEFAULT_HANDLER: Final = "lambda_function.lambda_handler"
 MIN_MEMORY: Final = 128 * MIB
 MAX_MEMORY: Final = 10 * GIB
+MIN_STORAGE: Final = 512 * MIB
+MAX_STORAGE: Final = 10 * GIB
 MAX_TIMEOUT_SECONDS: Final = 900
 MAX_CONCURRENCY: Final = 1000
 LATEST: Final = "$LATEST"
@@ -39,6 +41,8 @@ class FunctionSpec:
     requirements: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     memory_bytes: int = MIN_MEMORY
+    ephemeral_storage_bytes: int = MIN_STORAGE
+    """Room in /tmp."""
     timeout_seconds: int = 3
     concurrency: int = 1
     """Hard limit of invocations at once in one pod."""
@@ -108,6 +112,7 @@ def parse_function_spec(body: object) -> FunctionSpec:
         requirements=spec.strings("requirements"),
         layers=spec.strings("layers"),
         memory_bytes=spec.bytes("memory", MIN_MEMORY, MIN_MEMORY, MAX_MEMORY, "a quantity from 128Mi to 10Gi"),
+        ephemeral_storage_bytes=spec.bytes("ephemeralStorage", MIN_STORAGE, MIN_STORAGE, MAX_STORAGE, "a quantity from 512Mi to 10Gi"),
         timeout_seconds=spec.integer("timeoutSeconds", 3, 1, MAX_TIMEOUT_SECONDS),
         concurrency=spec.integer("concurrency", 1, 1, MAX_CONCURRENCY),
         env=parse_env(spec),

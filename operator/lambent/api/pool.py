@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lambent.api.function import FunctionSpec
+from lambent.api.function import MIN_STORAGE, FunctionSpec
 from lambent.api.quantity import format_bytes
 
 CODE_SOURCES: Final = ("inline", "configMap")
@@ -40,6 +40,8 @@ def why_not_pooled(spec: FunctionSpec, *, max_memory_bytes: int) -> str:
         return f"{unlike}: a pool's pods are started without"
     if spec.memory_bytes > max_memory_bytes:
         return f"spec.memory: {format_bytes(spec.memory_bytes)} is more than the {format_bytes(max_memory_bytes)} of a pool's pods"
+    if spec.ephemeral_storage_bytes > MIN_STORAGE:
+        return f"spec.ephemeralStorage: a pool's pods have {format_bytes(MIN_STORAGE)}"
     source = spec.code.source if spec.code is not None else None
     if source not in CODE_SOURCES:
         return f"spec.code: {source or 'nothing'} cannot be sent to a pod; {' and '.join(CODE_SOURCES)} can"

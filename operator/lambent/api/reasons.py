@@ -65,6 +65,7 @@ CALLER_GONE: Final = _reason("Caller.Gone", 499, 499)
 FUNCTION_ERROR: Final = _reason("Function.Error", 502, 200)
 FUNCTION_TIMEOUT: Final = _reason("Function.Timeout", 502, 200)
 FUNCTION_OUT_OF_MEMORY: Final = _reason("Function.OutOfMemory", 502, 200)
+FUNCTION_STORAGE_FULL: Final = _reason("Function.StorageFull", 502, 200)
 FUNCTION_EXIT: Final = _reason("Function.Exit", 502, 200)
 FUNCTION_INIT_ERROR: Final = _reason("Function.InitError", 502, 200)
 FUNCTION_RESPONSE_TOO_LARGE: Final = _reason("Function.ResponseTooLarge", 502, 200)
@@ -89,6 +90,7 @@ REASONS: Final[dict[str, Reason]] = {
         FUNCTION_ERROR,
         FUNCTION_TIMEOUT,
         FUNCTION_OUT_OF_MEMORY,
+        FUNCTION_STORAGE_FULL,
         FUNCTION_EXIT,
         FUNCTION_INIT_ERROR,
         FUNCTION_RESPONSE_TOO_LARGE,

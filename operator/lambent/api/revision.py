@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from lambent.api.function import FunctionSpec
+from lambent.api.function import MIN_STORAGE, FunctionSpec
 
 REVISION_LENGTH = 10
 
@@ -57,5 +57,7 @@ def revision_of(spec: FunctionSpec, code: str) -> str:
     if spec.cpu_request_millis is not None:
         # Only where it is set: revisions of before the field are what they were.
         identity["cpuRequest"] = spec.cpu_request_millis
+    if spec.ephemeral_storage_bytes != MIN_STORAGE:
+        identity["ephemeralStorage"] = spec.ephemeral_storage_bytes
     encoded = json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()
     return hashlib.sha256(encoded).hexdigest()[:REVISION_LENGTH]

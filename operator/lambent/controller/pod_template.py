@@ -9,7 +9,7 @@ import json
 from typing import Any, Final
 
 from lambent.api.files import CodeFiles
-from lambent.api.function import Function
+from lambent.api.function import MIN_STORAGE, Function
 from lambent.api.group import TOKEN_AUDIENCE
 from lambent.api.names import CONTAINER, code_config_map
 from lambent.api.pod import Volume
@@ -17,12 +17,12 @@ from lambent.api.shim import SHIM_VARIABLE, build_resources, function_fields
 from lambent.controller.code_files import code_volume_items
 from lambent.controller.labels import pod_labels
 from lambent.controller.options import Installation, RuntimeImage
+from lambent.controller.scratch import scratch_fields, size_volume, tmp_size_limit
 
 STATUS_PORT: Final = 9001
 TASK_ROOT: Final = "/var/task"
 TOKEN_FOLDER: Final = "/var/run/secrets/lambent"  # noqa: S105 - a folder, not a secret
 USER_ID: Final = 65532
-TMP_SIZE: Final = "512Mi"
 DRAIN_SECONDS: Final = 15
 """Time beyond a running invocation's timeout in which a pod may end."""
 
@@ -85,7 +85,7 @@ def shim_variable(configuration: dict[str, Any]) -> dict[str, str]:
 
 def shim_configuration(function: Function, revision: str, installation: Installation) -> dict[str, Any]:
     """What the shim reads from LAMBENT_SHIM (docs/runtime-contract.md)."""
-    return function_fields(function, revision, installation.region) | dial_fields(installation)
+    return function_fields(function, revision, installation.region) | dial_fields(installation) | scratch_fields(function.spec)
 
 
 def dial_fields(installation: Installation) -> dict[str, Any]:
@@ -144,11 +144,11 @@ def build_platform_mounts() -> list[dict[str, Any]]:
     ]
 
 
-def build_platform_volumes() -> list[dict[str, Any]]:
-    """The volumes of `build_platform_mounts`."""
+def build_platform_volumes(storage_bytes: int = MIN_STORAGE) -> list[dict[str, Any]]:
+    """The volumes of `build_platform_mounts`, with so much room in /tmp."""
     token = {"serviceAccountToken": {"audience": TOKEN_AUDIENCE, "expirationSeconds": 3600, "path": "token"}}
     return [
-        {"name": "lambent-tmp", "emptyDir": {"sizeLimit": TMP_SIZE}},
+        {"name": "lambent-tmp", "emptyDir": {"sizeLimit": tmp_size_limit(storage_bytes)}},
         {"name": "lambent-token", "projected": {"defaultMode": 0o440, "sources": [token]}},
     ]
 
@@ -164,11 +164,12 @@ def _build_mounts(function: Function, code: CodeFiles | None) -> list[dict[str, 
 
 
 def _build_volumes(function: Function, code: CodeFiles | None) -> list[dict[str, Any]]:
-    volumes = build_platform_volumes()
+    volumes = build_platform_volumes(function.spec.ephemeral_storage_bytes)
     if code is not None:
         name = code_config_map(function.name, code.short_digest)
         volumes.append({"name": "lambent-code", "configMap": {"name": name, "defaultMode": 0o444, "items": code_volume_items(code)}})
-    volumes.extend({"name": _volume_name(volume), **volume.source} for volume in function.spec.volumes)
+    memory = function.spec.memory_bytes
+    volumes.extend({"name": _volume_name(volume), **size_volume(volume.source, memory)} for volume in function.spec.volumes)
     return volumes
 
 

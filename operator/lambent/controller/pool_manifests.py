@@ -24,6 +24,7 @@ from lambent.controller.pod_template import (
     dial_fields,
     shim_variable,
 )
+from lambent.controller.scratch import scratch_fields
 
 CODE_FOLDER: Final = "/var/lib/lambent/task"
 """Where the shim writes a function's code. At the task root the same volume is mounted so that nobody can write, as on Lambda."""
@@ -71,7 +72,7 @@ def pool_configuration(namespace: str, runtime: str, image: RuntimeImage, instal
     """What the shim of a generic pod reads from LAMBENT_SHIM (docs/runtime-contract.md); its function comes over the link."""
     told: dict[str, Any] = {"pool": True, "namespace": namespace, "runtime": runtime, "region": installation.region}
     told |= {"preload": list(image.preload), "codeDir": CODE_FOLDER}
-    return told | dial_fields(installation)
+    return told | dial_fields(installation) | scratch_fields()
 
 
 def _build_container(namespace: str, runtime: str, image: RuntimeImage, installation: Installation) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def test_the_shim_is_told_all_but_its_function() -> None:
         "statusPort": 9001,
         "preload": ["json", "xml.dom"],
         "codeDir": "/var/lib/lambent/task",
+        "storage": [{"path": "/tmp", "sizeMiB": 512, "field": "spec.ephemeralStorage"}],
     }
 
 

@@ -1,10 +1,13 @@
 """Time and memory: the invocation fails as on Lambda, the pod stays, the next one works."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from tests.e2e.framework.manifests import function
 from tests.e2e.framework.workspace import Workspace
 from tests.support.waiting import wait_for
 
 CODE = """
+import mmap
 import os
 import signal
 import subprocess
@@ -23,6 +26,27 @@ def handler(event, context):
             sys.exit(3)
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "write":
+            with open(event["path"], "wb") as file:
+                for _ in range(event["mib"]):
+                    file.write(bytes(1 << 20))
+            time.sleep(60)
+        case "share":
+            memory = mmap.mmap(-1, event["mib"] << 20)
+            for page in range(event["mib"] * 256):
+                memory[page * 4096] = 1
+        case "run away":
+            for _ in range(30):
+                if os.fork() == 0:
+                    while True:
+                        if os.fork():
+                            os._exit(0)
+                        os.setsid()
+            time.sleep(60)
+        case "processes":
+            return len([name for name in os.listdir("/proc") if name.isdigit()])
+        case "rest":
+            time.sleep(event["seconds"])
         case "children":
             return [name for name in os.listdir("/proc") if name.isdigit() and b"sleep" in open(f"/proc/{name}/cmdline", "rb").read()]
     return "well"
@@ -92,3 +116,56 @@ def test_a_limit_of_cpu_is_raised_while_the_function_initialises_and_holds_after
     wait_for(lambda: limit() == "200m", "the pod to have the CPU that it is to keep", 30)
     assert workspace.result("boosted") == 1
     assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in workspace.pods("boosted")] == [0]
+
+
+def test_filling_tmp_ends_the_writer_alone(workspace: Workspace) -> None:
+    scaling = {"minScale": 1, "maxScale": 1}
+    workspace.deploy(function("writer", CODE, timeoutSeconds=60, concurrency=2, scaling=scaling))
+    workspace.wait_for_pods("writer", 1)
+    pod = identity(workspace, "writer")
+
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(workspace.invoke, "writer", {"do": "rest", "seconds": 20})
+        response = workspace.invoke("writer", {"do": "write", "path": "/tmp/large", "mib": 900})
+
+    assert response.reason == "Function.StorageFull", response
+    assert "spec.ephemeralStorage allows 512 MiB" in response.json["errorMessage"]
+    assert other.result().json == "well"
+    assert workspace.result("writer") == "well"
+    assert identity(workspace, "writer") == pod
+
+
+def test_shared_memory_counts_from_the_first_call_on(workspace: Workspace) -> None:
+    workspace.deploy(function("sharer", CODE, timeoutSeconds=60))
+
+    response = workspace.invoke("sharer", {"do": "share", "mib": 900})
+
+    assert response.reason == "Function.OutOfMemory", response
+    assert "signal: killed" in response.json["errorMessage"]
+    pod = identity(workspace, "sharer")
+    assert workspace.result("sharer") == "well"
+    assert identity(workspace, "sharer") == pod
+    assert [restarts for _, restarts in pod] == [0]
+
+
+def test_a_volume_in_memory_fails_the_call_that_fills_it_and_not_the_function(workspace: Workspace) -> None:
+    volumes = [{"name": name, "mountPath": f"/mnt/{name}", "emptyDir": {"medium": "Memory"}} for name in ("one", "two")]
+    workspace.deploy(function("filler", CODE, timeoutSeconds=60, volumes=volumes, scaling={"minScale": 1, "maxScale": 1}))
+    workspace.wait_for_pods("filler", 1)
+    pod = identity(workspace, "filler")
+
+    for _ in range(3):
+        response = workspace.invoke("filler", {"do": "write", "path": "/mnt/one/file", "mib": 124})
+        assert response.reason == "Function.OutOfMemory", response
+        assert workspace.result("filler") == "well"
+
+    assert identity(workspace, "filler") == pod
+
+
+def test_processes_that_run_away_end_at_the_timeout(workspace: Workspace) -> None:
+    deploy(workspace)
+    before = workspace.result("limited", {"do": "processes"})
+
+    assert workspace.invoke("limited", {"do": "run away"}).reason == "Function.Timeout"
+
+    wait_for(lambda: workspace.result("limited", {"do": "processes"}) <= before, "all that has run away to be gone", 20)

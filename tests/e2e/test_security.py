@@ -1,5 +1,7 @@
 """Defaults that hold without anybody asking for them. The namespaces of all these tests enforce the restricted level already."""
 
+import pytest
+
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.manifests import function
 from tests.e2e.framework.workspace import SYSTEM, Workspace
@@ -36,6 +38,42 @@ def test_a_handler_can_write_to_tmp_and_nowhere_else(workspace: Workspace) -> No
     assert seen["user"] > 0
     assert (seen["root"], seen["etc"], seen["tmp"]) == ("OSError", "OSError", True)
     assert seen["apiToken"] is False
+
+
+REACH = """
+import os
+
+def attempt(deed):
+    try:
+        deed()
+    except OSError as error:
+        return error.strerror
+    return "done"
+
+def handler(event, context):
+    others = [name for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+    return {
+        "token": attempt(lambda: open("/var/run/secrets/lambent/token").read()),
+        "termination log": attempt(lambda: open("/dev/termination-log", "w")),
+        "code": attempt(lambda: open("/var/lib/lambent/task/app.py", "a")) if os.path.exists("/var/lib/lambent/task") else "absent",
+        "environments": sorted({attempt(lambda: open(f"/proc/{pid}/environ").read()) for pid in others}),
+        "memory": sorted({attempt(lambda: open(f"/proc/{pid}/mem", "rb")) for pid in others}),
+        "tmp": attempt(lambda: open("/tmp/file", "w")),
+    }
+"""
+
+
+@pytest.mark.parametrize("from_pool", [True, False], ids=["pool pod", "own pod"])
+def test_a_handler_reaches_neither_token_nor_code_nor_other_processes(workspace: Workspace, from_pool: bool) -> None:
+    fields = {} if from_pool else {"volumes": [{"name": "own", "mountPath": "/mnt/own", "emptyDir": {}}]}
+    workspace.deploy(function("reach", REACH, **fields))
+
+    seen = workspace.result("reach")
+
+    denied = "Permission denied"
+    assert (seen["token"], seen["termination log"], seen["tmp"]) == (denied, denied, "done")
+    assert seen["code"] in {denied, "absent"}
+    assert (seen["environments"], seen["memory"]) == ([denied], [denied])
 
 
 def test_a_handler_sees_nothing_of_the_cluster_in_its_environment(workspace: Workspace) -> None:

@@ -34,15 +34,19 @@ class SharedMemory:
         # What a container before this one has left in a folder is counted by the pod's group, not by this one's.
         return max(in_folders, self._group.read_shared() if usage > limit_kib else 0), usage
 
-    def reclaim(self, living: Iterable[int], since: float, excess_kib: int) -> int:
+    def is_used(self) -> bool:
+        """Whether anything is kept in memory that no process need hold."""
+        return self._group is not None or any(map(_read_used, self._folders))
+
+    def reclaim(self, living: Iterable[int], since: float, keep_kib: int) -> int:
         """Remove what an ended worker has left since then, and more where that is not enough; nothing that a living process has open.
 
-        Returns the KiB.
+        So much may stay. Returns the KiB.
         """
         used = sum(map(_read_used, self._folders))
         files = [file for folder in self._folders for file in list_files(folder)] if used else []
         _remove_segments()
-        return remove(choose(files, find_open_files(living), since, excess_kib)) if files else 0
+        return remove(choose(files, find_open_files(living), since, used - keep_kib)) if files else 0
 
 
 def _read_used(folder: str) -> int:

@@ -27,6 +27,9 @@ _FILES_KIB: Final = 32 * 1024
 NOTHING: Final = (0, 0, 0, 0)
 
 
+_ENDING_SECONDS: Final = 2.0
+_SETTLING_SECONDS: Final = 0.2
+"""What an ended process had is free soon after it has been collected; what it has started ends a little later."""
 _STORAGE_SECONDS: Final = 0.02
 """How often to ask how much room the disk has: 40 MB are written meanwhile, where all is fast."""
 
@@ -53,6 +56,8 @@ class MemoryWatch:
         self._template = template
         self._living = living
         self._shared = shared
+        self._settled_at = 0.0
+        """Until then what the container holds may still be that of one that is ending."""
         self._blamed: dict[Process, float] = {}
         """Workers that are being ended for what they have filled, and since when they may have (seconds since the epoch)."""
         self._on_excess = on_excess
@@ -79,6 +84,8 @@ class MemoryWatch:
             reader.close()
         self._families.pop(process, None)
         since = self._blamed.pop(process, None)
+        if since is not None and not self._blamed:
+            self._settled_at = time.monotonic() + _SETTLING_SECONDS
         if since is not None and process.doomed == OUT_OF_MEMORY:
             self._reclaim(since)
         elif since is not None and process.doomed == STORAGE_FULL:
@@ -88,12 +95,12 @@ class MemoryWatch:
     def blame(self, process: Process, since: float) -> None:
         """It is being ended for what it has filled since then (seconds since the epoch): what it leaves is removed once it has ended."""
         self._blamed[process] = since
+        self._settled_at = time.monotonic() + _ENDING_SECONDS
 
     def _reclaim(self, since: float) -> None:
         """What has been ended for its memory may have left some behind that no process holds."""
-        held, _ = self._shared.read(0)
-        if held:
-            self._shared.reclaim(self._living_pids(), since, held - self._limit_kib // 2)
+        if self._shared.is_used():
+            self._shared.reclaim(self._living_pids(), since, self._limit_kib // 2)
 
     def _living_pids(self) -> list[int]:
         return [pid for process in self._living() if process.pid for pid in (process.pid, *find_descendants(process.pid))]
@@ -124,7 +131,7 @@ class MemoryWatch:
         base = read_statm(template.pid) if template is not None and template not in workers else NOTHING
         template_kib = base[0]
         readings = {process: self._read(process, base) for process in workers}
-        shared, usage = self._shared.read(self._limit_kib)
+        shared, usage = self._shared.read(self._limit_kib) if now >= self._settled_at else (0, 0)
         shared = self._add_mapped(shared, template_kib, readings)
         near = self._limit_kib - usage if 0 < usage <= self._limit_kib else None
         verdict = judge(self._limit_kib, template_kib, readings, shared_kib=shared, near_kib=near)

@@ -22,8 +22,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// A sync takes some 30 calls of iptables: a burst of pods shares one, so that the agent does not compete with what is measured.
-const between = 200 * time.Millisecond
+// A sync takes some 30 calls of iptables and 60 ms of CPU: a burst of pods shares one, so that the agent does not compete with
+// what is measured. The first change after a pause is followed at once.
+const between = time.Second
 
 // matters tells whether a change of a pod changes whom a policy selects.
 func matters(before, after any) bool {

@@ -18,6 +18,7 @@ from tests.e2e.framework.namespaces import ensure_namespace
 from tests.e2e.framework.neighbors import start_neighbor
 from tests.e2e.framework.warm_pool import POOL, fill_pool, generic_pods
 from tests.e2e.framework.workspace import SYSTEM, Workspace
+from tests.support.waiting import wait_for
 
 MERGE = "application/merge-patch+json"
 JSON = "application/json"
@@ -333,6 +334,31 @@ def test_a_controller_makes_nothing_that_functions_cannot_ask_for(api: KubeApi, 
     }
 
     assert Account(api, "controller").allowed_of(refused) == set()
+
+
+def test_a_controller_keeps_to_what_a_namespace_allows(api: KubeApi, scene: Scene) -> None:
+    _, candidate, *_ = children(scene, scene.open)
+    (container,) = candidate["spec"]["containers"]
+
+    def post(**spec: Any) -> Call:
+        return Call("POST", path_of("Pod", scene.open), {**candidate, "spec": {**candidate["spec"], **spec}})
+
+    def reading(secret: str) -> Call:
+        variable = {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": secret, "key": "password"}}}
+        return post(containers=[{**container, "env": [*container["env"], variable]}])
+
+    def account(name: str) -> Call:
+        return post(serviceAccountName=name, serviceAccount=name)
+
+    for name in ("reader", "admin"):
+        api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}, scene.open)
+    calls = {"reader": account("reader"), "admin": account("admin"), "database": reading("database"), "other": reading("other")}
+    annotations = {"lambent.dev/allowed-service-accounts": "reader", "lambent.dev/allowed-secrets": "database"}
+    controller = Account(api, "controller")
+
+    assert controller.refused_of(calls) == {}
+    api.merge("Namespace", None, scene.open, {"metadata": {"annotations": annotations}})
+    wait_for(lambda: controller.refused_of(calls).keys() == {"admin", "other"}, "the annotations to be known")
 
 
 # People

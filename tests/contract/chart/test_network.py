@@ -11,7 +11,7 @@ from lambent.controller.options import Installation, PodNetwork
 from lambent.controller.pod_network import ACTIVATORS
 from lambent.settings.controller import ControllerSettings
 from tests.contract.chart.test_settings import environment_of
-from tests.support.chart import CHART, ROLES, find, render, rendered_by_default
+from tests.support.chart import CHART, ROLES, container_of, find, render, rendered_by_default
 
 KIND = ("--values", str(CHART / "ci" / "kind-values.yaml"))
 
@@ -68,6 +68,14 @@ def test_a_role_reaches_dns_and_the_api_server(role: str) -> None:
     assert dns["to"] == [dict(peer) for peer in PodNetwork().dns_servers]
     assert api_server["to"] == [{"ipBlock": {"cidr": "192.0.2.1/32"}}]
     assert "to" not in policy_of(role)["egress"][1], "any address, where none is known"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_policy_says_of_every_port_who_reaches_it(role: str) -> None:
+    ports = {port["containerPort"] for port in container_of(rendered_by_default(), role)["ports"]}
+    named = {port["port"] for rule in policy_of(role)["ingress"] for port in rule["ports"]}
+
+    assert named == ports
 
 
 @pytest.mark.parametrize("role", ROLES)

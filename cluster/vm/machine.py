@@ -17,7 +17,8 @@ from cluster.vm.parts import Parts
 QEMU = {"qemu-system-x86_64": "qemu-system-x86"}
 MEMORY_MIB = 2048
 PROCESSORS = 2
-_STATUS = re.compile(rb"lambent-vm: exit status (\d+)")
+_STATUS = re.compile(rb"^lambent-vm: exit status (\d+)\n", re.MULTILINE)
+_STATUS_BYTES = 64
 # Software emulation translates code by its address: the same addresses in every process save most of that work. Guards against other
 # guests on the same processor cost it dearly and protect nobody here.
 _FAST = "norandmaps nokaslr mitigations=off tsc=reliable clocksource=tsc init_on_alloc=0 audit=0"
@@ -36,14 +37,16 @@ def command(parts: Parts, disks: Sequence[Path]) -> list[str]:
 
 
 def show(console: IO[bytes]) -> int | None:
-    """Pass on what the machine says, as it says it; returns the status that it says at its end."""
+    """Pass on what the machine says, as it says it, up to the status at its end; returns that, None where the machine ends without."""
     kept = b""
     while said := console.read(65536):
-        sys.stdout.buffer.write(said.replace(b"\r", b""))
+        said = said.replace(b"\r", b"")
+        sys.stdout.buffer.write(said)
         sys.stdout.buffer.flush()
-        kept = (kept + said)[-4096:]
-    found = _STATUS.search(kept)
-    return int(found[1]) if found else None
+        kept = (kept + said)[-_STATUS_BYTES - len(said) :]
+        if found := _STATUS.search(kept):
+            return int(found[1])
+    return None
 
 
 def run(parts: Parts, disks: Sequence[Path], within_seconds: float) -> int:
@@ -56,12 +59,10 @@ def run(parts: Parts, disks: Sequence[Path], within_seconds: float) -> int:
     try:
         assert child.stdout is not None
         status = show(child.stdout)
-        child.wait()
     finally:
         timer.cancel()
-        if child.poll() is None:
-            child.send_signal(signal.SIGKILL)
-            child.wait()
+        child.kill()
+        child.wait()
     if status is None:
         why = f"it was given {within_seconds:.0f} s" if child.returncode == -signal.SIGKILL else f"QEMU ended with {child.returncode}"
         raise ClusterError(

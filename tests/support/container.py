@@ -17,6 +17,7 @@ from pathlib import Path
 _NAMESPACES = 0x10000000 | 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000
 """CLONE_NEWUSER, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWPID (unshare(2))."""
 _READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXEC, _PRIVATE = 1, 2, 4, 8, 0x44000
+_REMOUNT, _BIND = 32, 4096
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _GUARDED = _NO_SUID | _NO_DEVICES | _NO_EXEC
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -40,10 +41,11 @@ def _leave_the_host(group: str) -> None:
     Path("/proc/self/gid_map").write_text(f"{owner} {owner} 1")
 
 
-def _furnish() -> None:
+def _furnish(group: str) -> None:
     _mount("none", "/", None, _PRIVATE)
     _mount("proc", "/proc", "proc", _GUARDED)
-    _mount("cgroup2", "/sys/fs/cgroup", "cgroup2", _GUARDED | _READ_ONLY)
+    _mount(str(Path(group).parent), "/sys/fs/cgroup", None, _BIND)
+    _mount("none", "/sys/fs/cgroup", None, _BIND | _REMOUNT | _READ_ONLY | _GUARDED)
     # As an emptyDir in memory is that a Pod mounts there; an engine's own is of 64 MiB.
     _mount("shm", "/dev/shm", "tmpfs", _GUARDED, "mode=1777,size=1g")
 
@@ -55,7 +57,7 @@ def main() -> int:
     child = os.fork()
     if child == 0:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        _furnish()
+        _furnish(group)
         _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         # A user other than root loses all capabilities of its namespace by exec.
         os.execv(program[0], program)

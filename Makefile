@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 CLUSTER_RUN := python3 -m cluster
 
-.PHONY: help demo test check lint types fast compiled cgroup2 venv up down images status e2e dev bench scale faults lock
+.PHONY: help demo test check lint types fast compiled cgroup2 venv up down images gvisor status e2e e2e-gvisor nightly dev bench scale faults lock
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,11 @@ build/compiled/ready: .venv/ready $(COMPILED_FROM)
 e2e: venv ## End-to-end tests on the cluster that `make up` made
 	$(PYTHON) -m pytest tests/e2e
 
+e2e-gvisor: venv up gvisor ## End-to-end tests of functions that run under gVisor
+	LAMBENT_TEST_GVISOR=1 $(PYTHON) -m pytest tests/e2e/test_gvisor.py
+
+nightly: cgroup2 e2e-gvisor ## What takes too long for every `make test`
+
 venv: .venv/ready ## The virtual environment of tests and tools
 
 .venv/ready: requirements/test.lock
@@ -73,6 +78,9 @@ down: ## Take all of it away
 images: ## Build the images again and put those that changed into the cluster
 	@$(CLUSTER_RUN) load
 	@$(CLUSTER_RUN) install
+
+gvisor: ## Put gVisor into the cluster's nodes: runtimeClassName: gvisor (docs/decisions/0013-gvisor.md)
+	@$(CLUSTER_RUN) gvisor
 
 status: ## What is up
 	@$(CLUSTER_RUN) status

@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+from cluster import gvisor, state, times
 from cluster import settings as reading
-from cluster import state, times
 from cluster.down import down
 from cluster.errors import ClusterError
 from cluster.install import install
@@ -24,6 +24,7 @@ COMMANDS = {
     "status": "say what is up",
     "build": "build the project's images",
     "load": "build the project's images and put those that changed into the cluster",
+    "gvisor": "put gVisor into the cluster's nodes, with a RuntimeClass `gvisor`",
     "image": "build one more image and put it into the cluster",
 }
 INTERRUPTED = 130
@@ -49,7 +50,8 @@ def _perform(arguments: argparse.Namespace, settings: Settings) -> int:
         if command == "image":
             load_images(settings, [ProductImage(arguments.name, arguments.dockerfile)])
         else:
-            {"up": _bring_up, "install": install, "down": down, "build": build_images, "load": load_images}[command](settings)
+            actions = {"up": _bring_up, "install": install, "down": down, "build": build_images, "load": load_images}
+            (actions | {"gvisor": gvisor.install})[command](settings)
     return 0
 
 

@@ -49,8 +49,9 @@ def version_of_go(text: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _go(purpose: str) -> str:
-    needed = ".".join(map(str, versions.GO_AT_LEAST))
+def find_go(purpose: str, at_least: tuple[int, int] = versions.GO_AT_LEAST) -> str:
+    """The `go` on PATH; raises ClusterError where it is missing or older."""
+    needed = ".".join(map(str, at_least))
     go = shutil.which("go")
     if go is None:
         raise ClusterError(
@@ -58,7 +59,7 @@ def _go(purpose: str) -> str:
             do=f"install Go {needed} or newer, or put {purpose} on PATH",
         )
     found = version_of_go(answers([go, "version"]) or "")
-    if found is None or found < versions.GO_AT_LEAST:
+    if found is None or found < at_least:
         have = ".".join(map(str, found)) if found else "one that does not say its version"
         raise ClusterError(f"{purpose} must be built with Go {needed} or newer; {go} is {have}", do=f"install Go {needed}")
     return go
@@ -80,7 +81,7 @@ def build(settings: Settings, names: Sequence[str], *, system: str = sys.platfor
 
 
 def _build_missing(settings: Settings, missing: Sequence[str], folder: Path, system: str) -> None:
-    go = _go(", ".join(missing))
+    go = find_go(", ".join(missing))
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)

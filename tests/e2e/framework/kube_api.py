@@ -28,6 +28,7 @@ KINDS: Final = {
     "Node": ("/api/v1", "nodes"),
     "ResourceQuota": ("/api/v1", "resourcequotas"),
     "LimitRange": ("/api/v1", "limitranges"),
+    "RuntimeClass": ("/apis/node.k8s.io/v1", "runtimeclasses"),
     "Role": ("/apis/rbac.authorization.k8s.io/v1", "roles"),
     "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
     "ServiceAccount": ("/api/v1", "serviceaccounts"),

@@ -22,7 +22,7 @@ RATE: Final = 50.0
 WARM: Final = "warm"
 WARM_PODS: Final = 2
 COLD: Final = ("cold-1", "cold-2", "cold-3")
-COLD_EVERY: Final = 100
+COLD_EVERY: Final = 250
 """One request of so many is for a function that rests at zero in between."""
 BEFORE_SECONDS: Final = 3.0
 AFTER_SECONDS: Final = 5.0
@@ -72,6 +72,8 @@ class Fault:
     name: str
     strike: Callable[[Arena], None]
     excused: frozenset[str] = frozenset()
+    excused_if_started: frozenset[str] = frozenset()
+    """Of those that a handler had begun to run: nobody may run them again."""
     nodes: int = 1
     """It needs so many."""
     quick: bool = False
@@ -87,7 +89,7 @@ def prepare(workspace: Workspace, control_plane: ControlPlane, run_helm: Callabl
     metadata = {"name": "to-recorder"}
     workspace.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": policy})
     env = [{"name": "RECORDER", "value": recorder.address}]
-    cold = [function(name, HANDLER, env=env, scaling={"initialScale": 0, "scaleToZeroAfterSeconds": 1}) for name in COLD]
+    cold = [function(name, HANDLER, env=env, scaling={"initialScale": 0, "scaleToZeroAfterSeconds": 2}) for name in COLD]
     workspace.deploy(function(WARM, HANDLER, env=env, concurrency=4, scaling={"minScale": WARM_PODS, "maxScale": 4}), *cold)
     workspace.wait_for_pods(WARM, WARM_PODS)
     return Arena(workspace, control_plane, run_helm, recorder)
@@ -108,7 +110,7 @@ def run_fault(arena: Arena, fault: Fault) -> Verdict:
         arena.control_plane.wait_whole(seconds=180)
         _wait_for_answers(load, time.time(), AFTER_SECONDS)
     runs = wait_for(lambda: arena.recorder.runs(name), "the recorder to answer")
-    return judge(load.calls, runs, arena.moments, fault.excused)
+    return judge(load.calls, runs, arena.moments, fault.excused, fault.excused_if_started)
 
 
 def helm_runner(helm: str, kubeconfig: str) -> Callable[..., str]:
@@ -126,7 +128,11 @@ def helm_runner(helm: str, kubeconfig: str) -> Callable[..., str]:
 def describe(fault: Fault, verdict: Verdict, moments: list[Moment]) -> str:
     """What a person needs to see where a promise was broken."""
     spans = ", ".join(f"{moment.begin:.2f} to {moment.end:.2f}" for moment in moments)
-    lost = "\n".join(f"  {call.id}: {call.outcome}, sent {call.sent:.2f}, ended {call.ended:.2f}" for call in verdict.lost[:20])
+    lost = "\n".join(
+        f"  {call.id}: {call.outcome}, {'started' if call.id in verdict.lost_started else 'not started'}, sent {call.sent:.2f}, "
+        f"ended {call.ended:.2f}"
+        for call in verdict.lost[:20]
+    )
     counts = f"ran twice {verdict.ran_twice[:10]}, wrong answers {verdict.wrong[:10]}, {len(verdict.lost)} lost"
     return f"{fault.name}: {counts}; struck at {spans}\n{lost}"
 

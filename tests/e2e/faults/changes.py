@@ -14,6 +14,8 @@ from tests.support.waiting import wait_for
 
 ROLLOUTS: Final = 20
 QUICK_ROLLOUTS: Final = 2
+WAIT_SECONDS: Final = 180
+"""For one of them: each starts four pods beside those that serve."""
 
 
 def _roll_out(times: int, arena: Arena) -> None:
@@ -25,8 +27,8 @@ def _roll_out(times: int, arena: Arena) -> None:
             "spec"
         ]
         manifest = {"apiVersion": found["apiVersion"], "kind": "Function", "metadata": {"name": WARM}, "spec": spec}
-        workspace.deploy(manifest, seconds=90)
-    wait_for(lambda: _has_rolled(workspace), "the last revision to be alone", 90)
+        workspace.deploy(manifest, seconds=WAIT_SECONDS)
+    wait_for(lambda: _has_rolled(workspace), "the last revision to be alone", WAIT_SECONDS)
 
 
 def _has_rolled(workspace: Workspace) -> bool:

@@ -58,6 +58,8 @@ class Verdict:
     wrong: tuple[str, ...]
     lost: tuple[Call, ...]
     """Failed, though taken by an activator and not under way when the fault struck, or by a reason that the fault does not excuse."""
+    lost_started: frozenset[str]
+    """The ids of those of them that a handler had begun to run."""
     under_way: Counter[str]
     """Failed, excused, by outcome."""
     not_connected: int
@@ -70,18 +72,33 @@ class Verdict:
         return not self.ran_twice and not self.wrong and not self.lost
 
 
-def judge(calls: Sequence[Call], runs: Iterable[Run], moments: Sequence[Moment], excused: frozenset[str]) -> Verdict:
-    """`excused`: outcomes that the fault may have for what was under way; NOT_CONNECTED, where it is among them, at any time."""
+def judge(
+    calls: Sequence[Call],
+    runs: Iterable[Run],
+    moments: Sequence[Moment],
+    excused: frozenset[str],
+    excused_if_started: frozenset[str] = frozenset(),
+) -> Verdict:
+    """`excused`: outcomes that the fault may have for what was under way; NOT_CONNECTED, where it is among them, at any time.
+
+    `excused_if_started`: those that it may have only for what a handler had begun to run.
+    """
     ran: dict[str, set[str]] = {}
     for run in runs:
         ran.setdefault(run.id, set()).add(run.run)
     failed = [call for call in calls if call.outcome != OK]
-    forgiven = [call for call in failed if call.outcome in excused and (call.outcome == NOT_CONNECTED or _was_under_way(call, moments))]
+    forgiven = [
+        call
+        for call in failed
+        if (call.outcome in excused or (call.outcome in excused_if_started and call.id in ran))
+        and (call.outcome == NOT_CONNECTED or _was_under_way(call, moments))
+    ]
     return Verdict(
         requests=len(calls),
         ran_twice=tuple(sorted(name for name, found in ran.items() if len(found) > 1)),
         wrong=tuple(call.id for call in calls if call.outcome == OK and not _is_right(call, ran)),
-        lost=tuple(call for call in failed if call not in set(forgiven)),
+        lost=(lost := tuple(call for call in failed if call not in set(forgiven))),
+        lost_started=frozenset(call.id for call in lost if call.id in ran),
         under_way=Counter(call.outcome for call in forgiven if call.outcome != NOT_CONNECTED),
         not_connected=sum(call.outcome == NOT_CONNECTED for call in failed),
         gap_seconds=_longest_gap(calls),

@@ -63,7 +63,7 @@ def faults() -> list[Fault]:
         Fault("function's pod deleted", _delete, quick=True),
         Fault("function's pod deleted by force", _delete_by_force, LINK),
         Fault("function's pod killed", _kill, LINK, quick=True),
-        Fault(f"function's pod stopped for {STOPPED_SECONDS:g} s", _stop, LINK),
+        Fault(f"function's pod stopped for {STOPPED_SECONDS:g} s", _stop, LINK | {"Function.Timeout"}),
         Fault(f"function's pod cut off for {STOPPED_SECONDS:g} s", _cut, LINK),
         Fault("pool's pods killed", _kill_pool, LINK, quick=True),
         Fault("pool's pods deleted by force", _delete_pool_by_force, LINK),

@@ -53,8 +53,8 @@ RECORDER = (os.environ["RECORDER"], 9999)
 def record(event, run):
     line = json.dumps([event["id"], run, socket.gethostname()]).encode()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as box:
-        box.settimeout(0.3)
-        for _ in range(10):
+        box.settimeout(0.5)
+        for _ in range(18):  # all of the function's time
             box.sendto(line, RECORDER)
             try:
                 return box.recv(16)

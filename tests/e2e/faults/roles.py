@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from tests.e2e.faults.arena import CONNECTION, Arena, Fault
+from tests.e2e.faults.arena import CONNECTION, LINK, Arena, Fault
 from tests.e2e.framework.signals import signal_pods
 from tests.e2e.framework.workspace import SYSTEM
 
@@ -50,12 +50,12 @@ def faults() -> list[Fault]:
     """For every role; a request in an activator that dies breaks off as in any proxy."""
     found = []
     for role in ROLES:
-        broken = CONNECTION if role == "activator" else frozenset[str]()
+        broken, lost = (CONNECTION, LINK) if role == "activator" else (frozenset[str](), frozenset[str]())
         found += [
             Fault(f"{role} deleted", partial(_delete, role), quick=role == "activator"),
             Fault(f"{role} deleted by force", partial(_delete_by_force, role), broken),
             Fault(f"{role} killed", partial(_signal, role, 0.0), broken, quick=role != "controller"),
-            Fault(f"{role} stopped for {STOPPED_SECONDS:g} s", partial(_signal, role, STOPPED_SECONDS)),
+            Fault(f"{role} stopped for {STOPPED_SECONDS:g} s", partial(_signal, role, STOPPED_SECONDS), excused_if_started=lost),
         ]
     found.append(Fault("all activators killed", _kill_all_activators, CONNECTION))
     return found

@@ -29,7 +29,7 @@ def ran(*names: str) -> list[Run]:
 def test_what_is_answered_once_by_its_own_answer_is_clean() -> None:
     verdict = judge([well("a"), well("b")], ran("a", "b"), [], frozenset())
 
-    assert verdict == Verdict(2, (), (), (), Counter(), 0, verdict.gap_seconds)
+    assert verdict == Verdict(2, (), (), (), frozenset(), Counter(), 0, verdict.gap_seconds)
     assert verdict.is_clean
 
 
@@ -71,6 +71,16 @@ def test_only_what_was_under_way_may_fail_and_only_as_the_fault_excuses(
     assert verdict.under_way == ({} if lost else {LOST: 1})
 
 
+def test_some_faults_excuse_only_what_a_handler_had_begun_to_run() -> None:
+    call = failed(LOST, 9.0, 12.0)
+
+    assert judge([call], [], STRUCK, frozenset(), frozenset({LOST})).lost == (call,)
+    started = judge([call], ran("x"), STRUCK, frozenset(), frozenset({LOST}))
+    assert started.is_clean
+    assert started.under_way == {LOST: 1}
+    assert judge([call], ran("x"), STRUCK, frozenset()).lost_started == {"x"}
+
+
 def test_a_connection_that_nobody_took_is_counted_by_itself() -> None:
     refused = failed(NOT_CONNECTED, 11.0, 11.0)
 
@@ -87,7 +97,7 @@ def test_the_longest_time_without_an_answer_is_told() -> None:
 
 
 def test_a_row_tells_all_that_was_counted() -> None:
-    verdict = Verdict(600, (), (), (), Counter({LOST: 2, BROKEN: 1}), 3, 1.234)
+    verdict = Verdict(600, (), (), (), frozenset(), Counter({LOST: 2, BROKEN: 1}), 3, 1.234)
 
     assert (
         format_row("kubelet killed", verdict)

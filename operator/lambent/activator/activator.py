@@ -13,7 +13,7 @@ from lambent.activator.configuration import Configuration
 from lambent.activator.exchange import Exchange
 from lambent.activator.front.limits import FrontLimits
 from lambent.activator.front.server import Front
-from lambent.activator.gateway import Gateway
+from lambent.activator.gateway import EVERY_DOOR, Doors, Gateway, GatewayAt
 from lambent.activator.link_port import LinkPort
 from lambent.activator.ports import Adopter, Blueprints, InitializationReporter, Provisioner, Verifier
 from lambent.activator.proxies import TrustedProxies
@@ -58,6 +58,7 @@ class Activator:
         failed: Failed | None = None,
         domains: Domains | None = None,
         link_limits: LinkLimits | None = None,
+        doors: Doors = EVERY_DOOR,
     ) -> None:
         """Without `pool` all pods are started as the function's. `trusted_proxies` are networks.
 
@@ -92,7 +93,7 @@ class Activator:
             pool_memory_bytes=pool.memory_bytes if pool is not None else 0,
             domains=domains,
         )
-        self.front = Front(self.gateway, limits=front_limits)
+        self.front = Front(self.gateway if doors == EVERY_DOOR else GatewayAt(self.gateway, doors), limits=front_limits)
         metrics.registry.register(FrontCollector(self.front.figures))
         self._links = LinkPort(Unproved(link_limits or LinkLimits()), self.exchange.accept, metrics.link_refused, loop.time)
         metrics.registry.register(LinkCollector(self._figures_of_links))
@@ -116,6 +117,10 @@ class Activator:
     async def start_http(self, host: str | None, port: int) -> None:
         """Take requests."""
         self.http_port = await self.front.start(host, port)
+
+    async def open_port(self, host: str | None, port: int, doors: Doors) -> int:
+        """Take requests at another port too, for some doors; the port. Raises OSError where it is taken."""
+        return await self.front.open_entrance(GatewayAt(self.gateway, doors), host, port)
 
     def say_goodbye(self) -> None:
         """From now on every answer ends its connection, so that kept ones move to another activator; new ones are still taken."""

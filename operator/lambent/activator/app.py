@@ -22,6 +22,7 @@ from lambent.activator.cluster.verifier import KubeVerifier
 from lambent.activator.cluster.watcher import Watcher
 from lambent.activator.configuration import Configuration
 from lambent.activator.front.limits import FrontLimits
+from lambent.activator.gateway import API_ALONE, EVERY_DOOR, PUBLIC_WEB, WEB_ALONE
 from lambent.activator.statistics import StatisticsPusher
 from lambent.activator.unproved import LinkLimits
 from lambent.api.function import Function, FunctionSpec
@@ -69,6 +70,7 @@ async def run(settings: ActivatorSettings) -> None:
             failed=failed,
             domains=domains_of(settings),
             link_limits=link_limits_of(settings),
+            doors=WEB_ALONE if settings.lambda_api_port else EVERY_DOOR,
         )
         lookup.configuration, lookup.admission = activator.configuration, activator.admission
         watcher = Watcher(client, activator.configuration)
@@ -85,6 +87,10 @@ async def run(settings: ActivatorSettings) -> None:
             """Once it is known what there is. After a container's restart in its pod, requests may come before the pod's readiness says
             no: to a port that is closed they come again, and an answer that a function is not there would be final."""
             await watcher.listed.wait()
+            if settings.lambda_api_port:
+                await activator.open_port(None, settings.lambda_api_port, API_ALONE)
+            if settings.public_port:
+                await activator.open_port(None, settings.public_port, PUBLIC_WEB)
             await activator.start_http(None, settings.http_port)
             _log.info("serving", extra={"http": activator.http_port, "links": activator.link_port, "status": status.port})
             await asyncio.Event().wait()

@@ -49,6 +49,10 @@ class Doors:
 
 
 EVERY_DOOR = Doors()
+API_ALONE = Doors(web=False)
+WEB_ALONE = Doors(api=False)
+PUBLIC_WEB = Doors(api=False, in_cluster=False)
+"""What a port shows that is open to the outside."""
 
 
 class Gateway:
@@ -128,3 +132,19 @@ class Gateway:
             return api_error.error_response(api_error.too_large(invoke.MAX_PAYLOAD_BYTES), request_id)
         error = api_error.ApiError(reason.api_error, status, message, reason)
         return api_error.error_response(error, request_id, retry_after_seconds)
+
+
+class GatewayAt:
+    """A gateway as one port shows it. Implements the front's `Gateway`."""
+
+    def __init__(self, gateway: Gateway, doors: Doors) -> None:
+        self._gateway = gateway
+        self._doors = doors
+
+    def handle(self, request: HttpRequest, respond: Respond) -> Ticket | None:
+        """Answer a request at this port's doors."""
+        return self._gateway.handle_at(self._doors, request, respond)
+
+    def refuse(self, refusal: Refusal, client: str) -> HttpResponse:
+        """The answer to what the front did not take."""
+        return self._gateway.refuse(refusal, client)

@@ -15,6 +15,20 @@ class ActivatorSettings(ProcessSettings):
 
     http_port: int = setting("LAMBENT_HTTP_PORT", 8080, "Port of the Lambda API, function URLs and http Triggers.", low=0, high=65_535)
     link_port: int = setting("LAMBENT_LINK_PORT", 8081, "Port that shims dial.", low=0, high=65_535)
+    lambda_api_port: int = setting(
+        "LAMBENT_LAMBDA_API_PORT",
+        0,
+        "Port of the Lambda API alone, which no other port answers then; 0: it is at LAMBENT_HTTP_PORT.",
+        low=0,
+        high=65_535,
+    )
+    public_port: int = setting(
+        "LAMBENT_PUBLIC_PORT",
+        0,
+        "Port for the outside besides, without the Lambda API and the hosts that cluster DNS alone knows; 0: none.",
+        low=0,
+        high=65_535,
+    )
     queue_max_invocations: int = setting(
         "LAMBENT_QUEUE_MAX_INVOCATIONS", 1000, "Invocations of one function that may wait; more are answered 429.", low=1, high=1_000_000
     )

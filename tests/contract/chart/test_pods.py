@@ -81,6 +81,28 @@ def test_services_lead_to_the_ports_of_the_contract() -> None:
     }
 
 
+OUTSIDE = "--set=activator.public.enabled=true,activator.public.service.type=LoadBalancer,activator.lambdaApi.separate=true"
+
+
+def test_ports_for_the_outside_and_for_the_lambda_api_have_services_of_their_own() -> None:
+    objects = render(OUTSIDE)
+    ports = {port["name"]: port["containerPort"] for port in container_of(objects, "activator")["ports"]}
+    variables = {item["name"]: item.get("value") for item in container_of(objects, "activator")["env"]}
+    public, api = (find(objects, "Service", name)["spec"] for name in ("lambent-public", "lambent-lambda-api"))
+    (clients,) = [
+        rule
+        for rule in find(objects, "NetworkPolicy", "lambent-activator")["spec"]["ingress"]
+        if {"port": 8080, "protocol": "TCP"} in rule["ports"]
+    ]
+
+    assert (public["type"], api["type"]) == ("LoadBalancer", "ClusterIP")
+    assert ports[public["ports"][0]["targetPort"]] == int(variables["LAMBENT_PUBLIC_PORT"]) == 8084
+    assert ports[api["ports"][0]["targetPort"]] == int(variables["LAMBENT_LAMBDA_API_PORT"]) == 8082
+    assert {port["port"] for port in clients["ports"]} == {8080, 8082, 8084}
+    defaults = {item["name"]: item.get("value") for item in container_of(rendered_by_default(), "activator")["env"]}
+    assert (defaults["LAMBENT_PUBLIC_PORT"], defaults["LAMBENT_LAMBDA_API_PORT"]) == ("0", "0")
+
+
 def test_everything_namespaced_lies_in_the_releases_namespace() -> None:
     of_the_cluster = ("ClusterRole", "ValidatingAdmissionPolicy")
     namespaced = [item for item in rendered_by_default() if not item["kind"].startswith(of_the_cluster)]

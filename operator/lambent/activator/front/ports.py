@@ -69,12 +69,19 @@ class Server(Protocol):
     limits: FrontLimits
     budget: Budget
     gateway: Gateway
-    date: str
-    """Value of the Date header, of this second."""
-    now: float
-    """The loop's time, of this second."""
-    draining: bool
     port: int
+
+    @property
+    def date(self) -> str:
+        """Value of the Date header, of this second."""
+
+    @property
+    def now(self) -> float:
+        """The loop's time, of this second."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether connections end with their next answer."""
 
     def opened(self, connection: Client) -> bool:
         """Count it; False if there are too many."""

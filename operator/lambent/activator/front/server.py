@@ -14,6 +14,7 @@ from typing import Any, Final
 from lambent.activator.api.invoke import parse_short_target
 from lambent.activator.front.connection import Connection
 from lambent.activator.front.encoding import is_short_authority, split_short_target
+from lambent.activator.front.entrance import Entrance
 from lambent.activator.front.limits import REQUESTS_PER_TURN, FrontLimits
 from lambent.activator.front.message import Budget
 from lambent.activator.front.pacer import RefusalPacer
@@ -61,7 +62,7 @@ class Front:
         """Connections that gave way so far."""
         self.cut_behind = 0
         """Connections that were cut so far because they were behind in reading."""
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._empty.set()
@@ -94,11 +95,21 @@ class Front:
         loop = asyncio.get_running_loop()
         self._call_soon = loop.call_soon
         self._pacer = RefusalPacer(loop)
-        self._listener = await loop.create_server(lambda: Connection(self), host, port, backlog=BACKLOG, reuse_address=True)
+        listener = await loop.create_server(lambda: Connection(self), host, port, backlog=BACKLOG, reuse_address=True)
+        self._listeners.append(listener)
         self._keep_time()
-        bound = int(self._listener.sockets[0].getsockname()[1])
+        bound = int(listener.sockets[0].getsockname()[1])
         self.port = self.port or bound
         return bound
+
+    async def open_entrance(self, gateway: Gateway, host: str | None, port: int) -> int:
+        """Listen at another port too, whose requests another gateway answers; the port. Raises OSError where it is taken."""
+        entrance = Entrance(self, gateway)
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(lambda: Connection(entrance), host, port, backlog=BACKLOG, reuse_address=True)
+        self._listeners.append(listener)
+        entrance.port = int(listener.sockets[0].getsockname()[1])
+        return entrance.port
 
     def say_goodbye(self) -> None:
         """From now on every answer ends its connection, so that clients who keep theirs go elsewhere; new ones are still taken."""
@@ -106,8 +117,8 @@ class Front:
 
     def stop_listening(self) -> None:
         """Take no new connection."""
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
 
     async def close(self, grace_seconds: float) -> None:
         """Close idle connections, wait for requests under way at most that long, then cut the rest."""

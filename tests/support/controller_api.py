@@ -34,10 +34,16 @@ class ControllerApi:
         self._called("GET", path)
         return copy.deepcopy(self._found(path))
 
-    async def list(self, path: str, *, label_selector: str = "", limit: int = 0, continue_token: str = "") -> Json:
+    async def list(
+        self, path: str, *, label_selector: str = "", field_selector: str = "", limit: int = 0, continue_token: str = "", **_: Any
+    ) -> Json:
         self._called("LIST", path)
         inside = [body for name, body in self.objects.items() if name.rpartition("/")[0] == path or _everywhere(name) == path]
         found = [body for body in inside if _selects(label_selector, body["metadata"].get("labels") or {})]
+        if field_selector:
+            field, _, name = field_selector.partition("=")
+            assert field == "metadata.name"
+            found = [body for body in found if body["metadata"]["name"] == name]
         first = int(continue_token or 0)
         page = found[first : first + limit] if limit else found
         left = {"continue": str(first + limit)} if limit and first + limit < len(found) else {}

@@ -78,6 +78,8 @@ class Code:
 def check_path(path: str, where: str) -> str:
     """A relative path below the task root, written plainly: no `..`, no leading `/`, no empty part."""
     plain = posixpath.normpath(path) if path else ""
+    if any(ord(character) < 32 or ord(character) == 127 for character in path):
+        raise InvalidSpecError(where, path, "a path without control characters")
     if not path or path.startswith("/") or plain != path or plain.split("/")[0] == ".." or plain == "." or len(path) > MAX_PATH_LENGTH:
         allowed = f"a relative path of at most {MAX_PATH_LENGTH} characters without '..', such as app.py or package/module.py"
         raise InvalidSpecError(where, path, allowed)
@@ -110,7 +112,7 @@ def _parse_config_map(source: Fields) -> ConfigMapCode:
     items = tuple(
         ConfigMapItem(item.required("key"), check_path(item.required("path"), item.field("path"))) for item in source.objects("items")
     )
-    return ConfigMapCode(source.required("name"), items)
+    return ConfigMapCode(source.object_name("name"), items)
 
 
 def _parse_archive(source: Fields) -> ArchiveCode:

@@ -29,6 +29,7 @@ REASON_FIELD_NOT_SERVED: Final = "FieldNotServed"
 REASON_RUNTIME_UNAVAILABLE: Final = "RuntimeUnavailable"
 REASON_CODE_NOT_FOUND: Final = "CodeNotFound"
 REASON_NAME_CONFLICT: Final = "NameConflict"
+REASON_RECONCILE_FAILED: Final = "ReconcileFailed"
 REASON_QUOTA_EXCEEDED: Final = "QuotaExceeded"
 REASON_QUOTA_NEEDS_FIELD: Final = "QuotaNeedsField"
 REASON_LIMIT_RANGE: Final = "LimitRangeExceeded"
@@ -79,7 +80,7 @@ def parse_condition(body: Mapping[str, Any]) -> Condition:
         status=str(body.get("status", UNKNOWN)),
         reason=str(body.get("reason", "")),
         message=str(body.get("message", "")),
-        observed_generation=int(body.get("observedGeneration") or 0),
+        observed_generation=generation if isinstance(generation := body.get("observedGeneration"), int) else 0,
         last_transition_time=str(body.get("lastTransitionTime", "")),
     )
 

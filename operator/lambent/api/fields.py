@@ -6,12 +6,15 @@ fields are left alone, missing ones get their default, and a value that cannot b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from lambent.api.quantity import QuantityError, parse_bytes, parse_cpu_millis
 
 Value = TypeVar("Value")
+_OBJECT_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+MAX_OBJECT_NAME: Final = 253
 
 
 class InvalidSpecError(ValueError):
@@ -50,6 +53,10 @@ class Fields:
         """The value as it stands, None where it is missing."""
         return self._values.get(name)
 
+    def values(self) -> dict[str, Any]:
+        """All fields as they stand."""
+        return dict(self._values)
+
     def names(self) -> tuple[str, ...]:
         """The names of all fields that are there and not null, known or not."""
         return tuple(name for name, value in self._values.items() if value is not None)
@@ -86,6 +93,14 @@ class Fields:
         value = self.string(name, "")
         if not value:
             raise InvalidSpecError(self.field(name), self._values.get(name), "a string that is not empty")
+        return value
+
+    def object_name(self, name: str) -> str:
+        """The name of an object, such as a ConfigMap, that must be there: a DNS subdomain (Kubernetes, "Object Names and IDs")."""
+        value = self.required(name)
+        if len(value) > MAX_OBJECT_NAME or not _OBJECT_NAME.fullmatch(value):
+            allowed = f"a name of at most {MAX_OBJECT_NAME} lower-case letters, digits, '-' and '.', such as my-code"
+            raise InvalidSpecError(self.field(name), value, allowed)
         return value
 
     def string(self, name: str, default: str, allowed: Sequence[str] = ()) -> str:

@@ -50,9 +50,9 @@ class Url:
 
     auth: str = "NONE"
     invoke_mode: str = "BUFFERED"
+    cors: Cors | None = None
     access: str = ACCESS_PUBLIC
     """Where it answers: also below the installation's domain, inside the cluster alone, or nowhere."""
-    cors: Cors | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,9 @@ def parse_env(spec: Fields) -> tuple[EnvVar, ...]:
             raise InvalidSpecError(
                 item.field("valueFrom"), item.raw("valueFrom"), f"exactly one of {', '.join(VALUE_SOURCES)}, without value"
             )
-        variables[name] = EnvVar(name, item.string("value", ""), item.raw("valueFrom"))
+        kind = source.names()[0] if source is not None else ""
+        value_from = {kind: Fields(source.field(kind), source.values()[kind]).values()} if source is not None else None
+        variables[name] = EnvVar(name, item.string("value", ""), value_from)
     return tuple(variables.values())
 
 
@@ -108,7 +110,8 @@ def parse_volumes(spec: Fields) -> tuple[Volume, ...]:
         if name in volumes or path in {volume.mount_path for volume in volumes.values()}:
             raise InvalidSpecError(item.path, name, "each name and each mountPath once")
         # An emptyDir may be written as `emptyDir: {}`: an object without fields is a source all the same.
-        volumes[name] = Volume(name, path, item.boolean("readOnly", default=False), {sources[0]: dict(item.raw(sources[0]))})
+        source = item.object(sources[0]).values()
+        volumes[name] = Volume(name, path, item.boolean("readOnly", default=False), {sources[0]: source})
     return tuple(volumes.values())
 
 

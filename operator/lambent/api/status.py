@@ -68,11 +68,11 @@ class FunctionStatus:
 
 def parse_status(body: Mapping[str, Any] | None) -> FunctionStatus:
     """`status` as it stands; what is missing or of another shape is empty, since status is never a reason to stop."""
-    status = body or {}
+    status = body if isinstance(body, Mapping) else {}
     conditions = status.get("conditions")
     return FunctionStatus(
         observed_generation=_integer(status.get("observedGeneration")),
-        conditions=tuple(parse_condition(item) for item in conditions) if isinstance(conditions, list) else (),
+        conditions=tuple(parse_condition(item) for item in conditions if isinstance(item, Mapping)) if isinstance(conditions, list) else (),
         latest_revision=_string(status.get("latestRevision")),
         ready_revision=_string(status.get("readyRevision")),
         initialization=_parse_initialization(status.get("initialization")),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from lambent.api.files import CodeFiles
@@ -44,6 +45,12 @@ def build_code_config_map(function: Function, code: CodeFiles) -> dict[str, Any]
     if binary:
         body["binaryData"] = binary
     return body
+
+
+def holds_code(built: Mapping[str, Any], contents: Mapping[str, Any]) -> bool:
+    """Whether a ConfigMap's contents (`immutable`, `data`, `binaryData`) are those that were built: nobody can have put others into it."""
+    parts = ("immutable", "data", "binaryData")
+    return all((contents.get(part) or None) == built.get(part) for part in parts)
 
 
 def code_volume_items(code: CodeFiles) -> list[dict[str, str]]:

@@ -12,13 +12,16 @@ from typing import Any, Final
 
 from lambent.api import conditions
 from lambent.api.conditions import Condition
+from lambent.api.files import CodeFiles
 from lambent.api.function import Function
 from lambent.api.invocation import ACCESS_NONE
+from lambent.api.names import code_config_map
 from lambent.api.revision import revision_of
 from lambent.api.served import find_unserved_fields, word_unserved
+from lambent.controller.code_files import build_code_config_map, holds_code
 from lambent.controller.options import Installation
 from lambent.controller.plan import NORMAL, Notice, Observed, Plan
-from lambent.controller.problem import Problem
+from lambent.controller.problem import Problem, shorten
 from lambent.controller.status_patch import diff_status
 from lambent.controller.status_plan import merge, notices_of, plan_status
 from lambent.controller.step import CONFIG_MAP_POLL_SECONDS, DEPLOYING_SECONDS, Step
@@ -47,6 +50,15 @@ def decide(now: datetime, observed: Observed, installation: Installation) -> Pla
         # What served is gone and its manifest too: first forget it, so that a crash after the next step does not take it for proved.
         return Plan(status={"readyRevision": None}, requeue_seconds=0.0)
     return Step(now, observed, installation, revision).plan()
+
+
+def decide_failed(now: datetime, generation: int, stored: Mapping[str, Any], error: Exception) -> Plan:
+    """The plan for an object that the controller cannot deal with, through a defect of its own: the user is told, and it is tried again."""
+    words = shorten(f"{type(error).__name__}: {error}")
+    message = f"the controller failed to act on this: {words}; its log has more, and it tries again"
+    condition = Condition(conditions.READY, conditions.FALSE, conditions.REASON_RECONCILE_FAILED, message, generation)
+    wanted = {"observedGeneration": generation, "conditions": merge(stored, [condition], now)}
+    return Plan(status=diff_status(stored, wanted), notices=notices_of(stored, [condition]))
 
 
 def decide_invalid(now: datetime, generation: int, stored: Mapping[str, Any], message: str) -> Plan:
@@ -98,7 +110,7 @@ def _announce(now: datetime, observed: Observed, revision: str) -> Plan:
 def _decide_name_taken(now: datetime, observed: Observed, foreign: tuple[str, ObjectView]) -> Plan:
     kind, taken = foreign
     function = observed.function
-    if taken.deleting or taken.owner_uid == function.uid or taken.owner_name == function.name:
+    if taken.deleting or (taken.owner_name == function.name and taken.owner_uid != function.uid):
         message = f"waiting for the {kind} {taken.name} of a Function of this name that was deleted to go"
         ready = Condition(conditions.READY, conditions.UNKNOWN, conditions.REASON_DEPLOYING, message)
         return plan_status(now, observed, [ready], requeue_seconds=NAME_WAIT_SECONDS)
@@ -109,13 +121,29 @@ def _decide_name_taken(now: datetime, observed: Observed, foreign: tuple[str, Ob
 
 def _find_foreign(observed: Observed) -> tuple[str, ObjectView] | None:
     """The first object that holds a name this Function needs and is not, or no longer, its own."""
+    if observed.met is not None:
+        return observed.met
     uid = observed.function.uid
     mine: tuple[tuple[str, ObjectView | None], ...] = (
         ("Deployment", observed.deployment),
         ("Service", observed.service if observed.function.spec.url.access != ACCESS_NONE else None),
         ("NetworkPolicy", observed.network_policy),
     )
-    return next(((kind, view) for kind, view in mine if view is not None and (view.owner_uid != uid or view.deleting)), None)
+    found = next(((kind, view) for kind, view in mine if view is not None and (view.owner_uid != uid or view.deleting)), None)
+    return found if found is not None or observed.code is None else _find_foreign_code(observed, observed.code)
+
+
+def _find_foreign_code(observed: Observed, code: CodeFiles) -> tuple[str, ObjectView] | None:
+    """The ConfigMap of the code's name, where somebody else made it, or put other code into it: its content would run as the Function's."""
+    function = observed.function
+    name = code_config_map(function.name, code.short_digest)
+    found = next((view for view in observed.code_maps if view.name == name), None)
+    if found is None:
+        return None
+    own = found.owner_uid == function.uid and not found.deleting
+    if own and (not found.has_contents or holds_code(build_code_config_map(function, code), found.body)):
+        return None
+    return "ConfigMap", found
 
 
 def _blocked(function: Function, problem: Problem) -> list[Condition]:

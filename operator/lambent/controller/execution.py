@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lambent.api.group import API_VERSION
+from lambent.controller.code_files import holds_code
 from lambent.controller.drift import Accepted, Manifest, accept
 from lambent.controller.observation import RESOURCES
 from lambent.controller.plan import Create, Delete, Notice, Repair, Write
+from lambent.controller.views import view_object
 from lambent.kube.client import JSON_PATCH, Json, KubeClient
 from lambent.kube.errors import AlreadyExistsError, BadRequestError, ConflictError, ForbiddenError, InvalidError, KubeError, NotFoundError
 from lambent.kube.events import EventRecorder
@@ -20,6 +22,11 @@ FAILED_TEST: Final = "the server rejected our request due to an error in our req
 """All that the API server says where a JSON patch's `test` fails; what is wrong with an object's fields it tells by name."""
 
 
+TOO_LARGE_STATUS: Final = 413
+TOO_LARGE: Final = ("request is too large", "Request entity too large", "trying to send message larger than max")
+"""What API server, etcd and what lies between them say to an object that they will never take."""
+
+
 class RefusedError(Exception):
     """The API server will not take an object as it is: quota, admission, or a field it does not allow. Waiting alone may not help."""
 
@@ -27,6 +34,15 @@ class RefusedError(Exception):
         self.kind = kind
         self.message = message
         super().__init__(f"{kind}: {message}")
+
+
+class NameTakenError(Exception):
+    """A name that an object needs is another one's: `body` as the API server has it."""
+
+    def __init__(self, kind: str, body: Json) -> None:
+        self.kind = kind
+        self.body = body
+        super().__init__(f"{kind} {body['metadata']['name']} is there already")
 
 
 class Executor:
@@ -38,7 +54,10 @@ class Executor:
         self._metrics = metrics
 
     async def write(self, namespace: str, write: Write) -> Accepted | None:
-        """One write; what to remember of it, where the object will be compared later. Raises `RefusedError`, or a KubeError."""
+        """One write; what to remember of it, where the object will be compared later.
+
+        Raises `RefusedError`, `NameTakenError`, or a KubeError.
+        """
         version, plural = RESOURCES[write.kind]
         if isinstance(write, Delete):
             await self._delete(object_path(version, plural, namespace, write.name), write)
@@ -51,6 +70,10 @@ class Executor:
             if isinstance(write, Repair) and FAILED_TEST in error.message:
                 raise _another_object(error) from error
             raise RefusedError(write.kind, error.message) from error
+        except KubeError as error:
+            if error.status == TOO_LARGE_STATUS or any(words in error.message for words in TOO_LARGE):
+                raise RefusedError(write.kind, error.message) from error
+            raise
 
     async def write_status(self, plural: str, body: Json, status: Mapping[str, Any]) -> Json | None:
         """A merge patch of an object's status; the object with it, None where it is gone.
@@ -89,11 +112,24 @@ class Executor:
         try:
             answer = await self._client.create(path, dict(write.body), field_manager=FIELD_MANAGER)
         except AlreadyExistsError:
-            if write.kind == "ConfigMap":
-                # Named by its content: whoever wrote it, wrote the same. A foreign one shows when its pods start.
+            if write.kind in ("ConfigMap", "Pod") and await self._is_own(path, write):
                 return None
             raise
         return _remember(write.body, answer)
+
+    async def _is_own(self, path: str, write: Create) -> bool:
+        """Whether the object under the name is what was to be created. Raises `NameTakenError` where it is somebody else's.
+
+        These two kinds are looked for by their label, so one without it is met here alone.
+        """
+        page = await self._client.list(path, field_selector=f"metadata.name={write.body['metadata']['name']}")
+        for body in page.get("items") or ():
+            if view_object(body).owner_uid != write.body["metadata"]["ownerReferences"][0]["uid"]:
+                raise NameTakenError(write.kind, body)
+            if write.kind == "ConfigMap" and not holds_code(write.body, body):
+                raise NameTakenError(write.kind, body)
+            return write.kind == "ConfigMap"
+        return False
 
     async def _repair(self, path: str, write: Repair) -> Accepted | None:
         self._count(write.kind, "patch")

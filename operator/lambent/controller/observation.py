@@ -46,6 +46,8 @@ class Children:
     network_policy: Json | None = None
     pods: Sequence[Json] = ()
     code_maps: Sequence[Json] = ()
+    has_contents: bool = True
+    """Whether `code_maps` came with what is in them."""
     replica_sets: Sequence[Json] = ()
 
 
@@ -72,7 +74,7 @@ async def _read_children(client: KubeClient, function: Function) -> Children:
     )
     # Only code that may be left over makes it matter who still uses it.
     sets = await _children(client, "ReplicaSet", function) if len(maps) > 1 else []
-    return Children(deployment, service, policy, pods, maps, sets)
+    return Children(deployment, service, policy, pods, maps, replica_sets=sets)
 
 
 def build_observed(
@@ -88,7 +90,7 @@ def build_observed(
         deployment=view_deployment(children.deployment) if children.deployment is not None else None,
         service=view_object(children.service) if children.service is not None else None,
         network_policy=view_object(children.network_policy) if children.network_policy is not None else None,
-        code_maps=tuple(view_code(item) for item in children.code_maps),
+        code_maps=tuple(view_code(item, has_contents=children.has_contents) for item in children.code_maps),
         replica_sets=tuple(view for item in children.replica_sets if (view := view_replica_set(item)) is not None),
         pods=tuple(view_pod(item) for item in children.pods),
         accepted=accepted,

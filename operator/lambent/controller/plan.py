@@ -10,7 +10,7 @@ from lambent.api.files import CodeFiles
 from lambent.api.function import Function
 from lambent.controller.drift import Accepted, Manifest, build_repair, has_drifted
 from lambent.controller.problem import Problem
-from lambent.controller.views import CodeView, DeploymentView, ObjectView, PodView
+from lambent.controller.views import CodeMapView, CodeView, DeploymentView, ObjectView, PodView
 
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
@@ -28,13 +28,15 @@ class Observed:
     deployment: DeploymentView | None = None
     service: ObjectView | None = None
     network_policy: ObjectView | None = None
-    code_maps: tuple[CodeView, ...] = ()
+    code_maps: tuple[CodeMapView, ...] = ()
     replica_sets: tuple[CodeView, ...] = ()
     pods: tuple[PodView, ...] = ()
     accepted: Mapping[str, Accepted] = field(default_factory=dict)
     """By kind: what the API server made of the last write."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """By kind: what the API server said when it refused a write of the plan before."""
+    met: tuple[str, ObjectView] | None = None
+    """Kind and object that a write of the plan before met under a name it needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -11,16 +12,17 @@ from lambent.api import conditions
 from lambent.api.fields import InvalidSpecError
 from lambent.api.function import Function, parse_function
 from lambent.api.group import FUNCTIONS
-from lambent.controller.decision import decide, decide_invalid
+from lambent.controller.decision import decide, decide_failed, decide_invalid
 from lambent.controller.drift import Accepted
-from lambent.controller.execution import Executor, RefusedError
+from lambent.controller.execution import Executor, NameTakenError, RefusedError
 from lambent.controller.observation import Children, build_observed, observe, read_function
 from lambent.controller.options import Installation
 from lambent.controller.plan import Observed, Plan
 from lambent.controller.resting import Resting, RestingFunctions, build_counts_patch, find_rest, plan_counts, tells_counts_alone
 from lambent.controller.status_pace import StatusPace
-from lambent.controller.views import Counts
+from lambent.controller.views import Counts, view_object
 from lambent.kube.client import Json, KubeClient
+from lambent.kube.errors import KubeError
 
 SOON_SECONDS: Final = 2.0
 REFUSED_SECONDS: Final = 30.0
@@ -95,8 +97,14 @@ class FunctionReconciler:
             await self._carry_out(body, plan)
             return plan.requeue_seconds
         self._seen(namespace, name, function)
-        observed = await observe(self._client, function, body, accepted)
-        return await self._step(body, observed)
+        try:
+            observed = await observe(self._client, function, body, accepted)
+            return await self._step(body, observed)
+        except KubeError:
+            raise
+        except Exception as error:
+            await self._tell_defect(namespace, name, error)
+            raise
 
     async def _follow_counts(self, namespace: str, name: str, resting: Resting) -> float | None:
         """Nothing but a Function's counts can have changed: nothing is read."""
@@ -155,6 +163,10 @@ class FunctionReconciler:
                 written = await self._carry_out(body, plan)
         except RefusedError as refused:
             return await self._tell_refusal(body, observed, refused)
+        except NameTakenError as taken:
+            plan = decide(now, replace(observed, met=(taken.kind, view_object(taken.body))), self._installation)
+            await self._carry_out(body, plan)
+            return plan.requeue_seconds
         if not plan.writes and (plan.status is None or written is not None):
             function = parse_function(written) if written is not None else observed.function
             self._resting.rest(name, find_rest(now, function, (written or body).get("status") or {}, observed, plan))
@@ -174,6 +186,15 @@ class FunctionReconciler:
         for notice in plan.notices:
             await self._executor.tell(body, notice)
         return written
+
+    async def _tell_defect(self, namespace: str, name: str, error: Exception) -> None:
+        """Say in the status that the controller itself has failed: whoever waits for the Function must not wait in the dark."""
+        with contextlib.suppress(KubeError):
+            # Something may have been written before it failed.
+            body = await read_function(self._client, namespace, name)
+            if body is not None:
+                generation = int(body["metadata"].get("generation") or 0)
+                await self._carry_out(body, decide_failed(self._clock(), generation, body.get("status") or {}, error))
 
     async def _tell_refusal(self, body: Json, observed: Observed, refused: RefusedError) -> float:
         if TERMINATING in refused.message:

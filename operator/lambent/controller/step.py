@@ -135,7 +135,7 @@ class Step:
         writes = [*self._service_writes(), *_ensure(policy, observed.network_policy, observed)]
         if observed.code is not None:
             wanted = names.code_config_map(function.name, observed.code.short_digest)
-            if wanted not in {code.name for code in observed.code_maps if not code.deleting}:
+            if wanted not in {code.name for code in observed.code_maps}:
                 writes.append(Create(build_code_config_map(function, observed.code)))
         return writes
 
@@ -181,7 +181,9 @@ class Step:
         if observed.deployment is not None:
             # Also when the template is about to change: its pods may still be coming.
             used.add(observed.deployment.code)
-        others = [code for code in observed.code_maps if code.code not in wanted and not code.deleting]
+        # A ConfigMap of somebody else may carry the label too.
+        own = (code for code in observed.code_maps if code.owner_uid == observed.function.uid and not code.deleting)
+        others = [code for code in own if code.code not in wanted]
         gone = [code for code in others if code.code not in used]
         return [Delete("ConfigMap", code.name, code.uid) for code in gone], len(gone) < len(others) and rollout.serving == self.revision
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
 
 from lambent.api.claims import Claim, Name
 from lambent.api.fields import InvalidSpecError
 from lambent.api.group import API_VERSION, TRIGGERS
-from lambent.api.trigger import parse_trigger
+from lambent.api.trigger import Trigger, parse_trigger
+from lambent.controller.decision import decide_failed
 from lambent.controller.execution import Executor
 from lambent.controller.observation import read_function
 from lambent.controller.plan import Plan
 from lambent.controller.trigger_decision import ObservedTrigger, decide_invalid_trigger, decide_trigger
 from lambent.controller.trigger_index import TriggerIndex
 from lambent.kube.client import Json, KubeClient
-from lambent.kube.errors import NotFoundError
+from lambent.kube.errors import KubeError, NotFoundError
 from lambent.kube.paths import object_path
 
 
@@ -50,6 +52,19 @@ class TriggerReconciler:
             plan = decide_invalid_trigger(self._clock(), int(body["metadata"].get("generation") or 0), stored, str(error))
             await self._carry_out(body, plan)
             return True
+        try:
+            await self._judge(body, trigger)
+        except KubeError:
+            raise
+        except Exception as error:
+            # A defect: whoever waits for the Trigger must not wait in the dark.
+            with contextlib.suppress(KubeError):
+                await self._carry_out(body, decide_failed(self._clock(), trigger.generation, stored, error))
+            raise
+        return True
+
+    async def _judge(self, body: Json, trigger: Trigger) -> None:
+        namespace, name = trigger.namespace, trigger.name
         self._tell(self._index.put(trigger))
         function = await read_function(self._client, namespace, trigger.spec.function)
         claims = self._index.claims
@@ -58,9 +73,8 @@ class TriggerReconciler:
             await self._look_at_rivals(claim)
         refusal = claims.refusal(claim) if claim is not None else None
         contender = claims.contender(claim) if claim is not None and refusal is None else None
-        observed = ObservedTrigger(trigger, stored, function is not None, refusal, contender)
+        observed = ObservedTrigger(trigger, body.get("status") or {}, function is not None, refusal, contender)
         await self._carry_out(body, decide_trigger(self._clock(), observed))
-        return True
 
     async def _look_at_rivals(self, claim: Claim) -> None:
         """Forget those for whose sake a claim would be refused and that are gone: the event of their end may have been missed."""

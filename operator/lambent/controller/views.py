@@ -83,12 +83,21 @@ class PodView:
 
 @dataclass(frozen=True, slots=True)
 class CodeView:
-    """A code ConfigMap, or a ReplicaSet's use of one."""
+    """A ReplicaSet's use of a code ConfigMap."""
 
     name: str
     uid: str
     code: str
-    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CodeMapView(ObjectView):
+    """A ConfigMap with a Function's label: one with its code, if it is the Function's."""
+
+    code: str
+    """By its label, the digest."""
+    has_contents: bool
+    """Whether `body` has what is in it: a survey's list does not."""
 
 
 def view_object(body: Body) -> ObjectView:
@@ -132,11 +141,10 @@ def view_pod(body: Body) -> PodView:
     )
 
 
-def view_code(body: Body) -> CodeView:
+def view_code(body: Body, *, has_contents: bool = True) -> CodeMapView:
     """A code ConfigMap."""
-    metadata = body["metadata"]
-    code = (metadata.get("labels") or {}).get(LABEL_CODE, "")
-    return CodeView(metadata["name"], metadata.get("uid", ""), code, bool(metadata.get("deletionTimestamp")))
+    code = (body["metadata"].get("labels") or {}).get(LABEL_CODE, "")
+    return CodeMapView(*_identity(body), code=code, has_contents=has_contents)
 
 
 def view_replica_set(body: Body) -> CodeView | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from lambent.controller.execution import FAILED_TEST
 from lambent.kube.client import JSON_PATCH, Json
-from lambent.kube.errors import AlreadyExistsError, ConflictError, InvalidError, KubeError, NotFoundError
+from lambent.kube.errors import AlreadyExistsError, AnswerTooLargeError, ConflictError, InvalidError, KubeError, NotFoundError
 from tests.support.json_patch import FailedTestError, apply_json_patch
 
 
@@ -35,7 +36,15 @@ class ControllerApi:
         return copy.deepcopy(self._found(path))
 
     async def list(
-        self, path: str, *, label_selector: str = "", field_selector: str = "", limit: int = 0, continue_token: str = "", **_: Any
+        self,
+        path: str,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = 0,
+        continue_token: str = "",
+        most_bytes: int = 0,
+        metadata_only: bool = False,
     ) -> Json:
         self._called("LIST", path)
         inside = [body for name, body in self.objects.items() if name.rpartition("/")[0] == path or _everywhere(name) == path]
@@ -46,6 +55,10 @@ class ControllerApi:
             found = [body for body in found if body["metadata"]["name"] == name]
         first = int(continue_token or 0)
         page = found[first : first + limit] if limit else found
+        if most_bytes and sum(len(json.dumps(body)) for body in page) > most_bytes:
+            raise AnswerTooLargeError(0, "AnswerTooLarge", "too large", path)
+        if metadata_only:
+            page = [{"metadata": body["metadata"]} for body in page]
         left = {"continue": str(first + limit)} if limit and first + limit < len(found) else {}
         return {"metadata": left, "items": [copy.deepcopy(body) for body in page]}
 

@@ -11,8 +11,10 @@ from lambent.api.fields import Fields, InvalidSpecError
 
 SOURCES: Final = ("inline", "configMap", "archive", "oci", "git")
 SERVED_SOURCES: Final = ("inline", "configMap")
+MAX_INLINE_CHARACTERS: Final = 262_144
+"""What the schema takes of inline code, and of its paths: all that watch Functions read it with each of them."""
 MAX_CODE_BYTES: Final = 1_000_000
-"""Code of a Function lives in an object of the API server, which holds at most about 1 MiB."""
+"""What is served of inline code: an earlier schema took so much, and what it took goes on running."""
 MAX_PATH_LENGTH: Final = 253
 
 

@@ -152,5 +152,8 @@ def _another_object(error: KubeError) -> ConflictError:
 
 
 def _remember(built: Manifest, answer: Json) -> Accepted | None:
-    # Pods and code are never compared: a candidate is replaced whole, and code is immutable.
-    return accept(built, answer) if built["kind"] not in ("Pod", "ConfigMap") else None
+    if built["kind"] == "ConfigMap":
+        # Immutable: the object of this uid has this code.
+        return Accepted(built=str(built["metadata"]["name"]), live=str(answer["metadata"].get("uid", "")))
+    # A candidate is never compared: it is replaced whole.
+    return accept(built, answer) if built["kind"] != "Pod" else None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lambent.api import conditions, names
@@ -13,12 +14,14 @@ from lambent.api.fields import InvalidSpecError
 from lambent.api.files import CodeFiles, config_map_files, inline_files
 from lambent.api.function import Function
 from lambent.api.group import API_VERSION, FUNCTIONS, LABEL_FUNCTION
+from lambent.api.names import code_config_map
 from lambent.controller.drift import Accepted
 from lambent.controller.plan import Observed
 from lambent.controller.problem import Problem
 from lambent.controller.views import view_code, view_deployment, view_object, view_pod, view_replica_set
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import NotFoundError
+from lambent.kube.pages import list_pages
 from lambent.kube.paths import collection_path, object_path
 
 RESOURCES: Final[Mapping[str, tuple[str, str]]] = {
@@ -46,15 +49,31 @@ class Children:
     network_policy: Json | None = None
     pods: Sequence[Json] = ()
     code_maps: Sequence[Json] = ()
-    has_contents: bool = True
-    """Whether `code_maps` came with what is in them."""
     replica_sets: Sequence[Json] = ()
 
 
 async def observe(client: KubeClient, function: Function, body: Json, accepted: Mapping[str, Accepted]) -> Observed:
     """Everything that a decision looks at, read at once."""
     children, source = await asyncio.gather(_read_children(client, function), _read_code(client, function))
+    if source.files is not None:
+        children = await _read_contents(client, function, code_config_map(function.name, source.files.short_digest), children, accepted)
     return build_observed(function, body, children, accepted, source)
+
+
+async def _read_contents(
+    client: KubeClient, function: Function, name: str, children: Children, accepted: Mapping[str, Accepted]
+) -> Children:
+    """With what is in the ConfigMap of the code, unless it is known to be what was written: it is immutable, so its uid says so."""
+    known = accepted.get("ConfigMap")
+    found = next((item for item in children.code_maps if item["metadata"]["name"] == name), None)
+    if found is None or (known is not None and known.live == found["metadata"].get("uid")):
+        return children
+    body = await read_child(client, "ConfigMap", function.namespace, name)
+    if body is None:
+        return replace(children, code_maps=[item for item in children.code_maps if item is not found])
+    # Also one that holds nothing has been looked into.
+    whole = {**body, "data": body.get("data") or {}}
+    return replace(children, code_maps=[whole if item is found else item for item in children.code_maps])
 
 
 async def _read_children(client: KubeClient, function: Function) -> Children:
@@ -74,7 +93,7 @@ async def _read_children(client: KubeClient, function: Function) -> Children:
     )
     # Only code that may be left over makes it matter who still uses it.
     sets = await _children(client, "ReplicaSet", function) if len(maps) > 1 else []
-    return Children(deployment, service, policy, pods, maps, replica_sets=sets)
+    return Children(deployment, service, policy, pods, maps, sets)
 
 
 def build_observed(
@@ -90,7 +109,7 @@ def build_observed(
         deployment=view_deployment(children.deployment) if children.deployment is not None else None,
         service=view_object(children.service) if children.service is not None else None,
         network_policy=view_object(children.network_policy) if children.network_policy is not None else None,
-        code_maps=tuple(view_code(item, has_contents=children.has_contents) for item in children.code_maps),
+        code_maps=tuple(view_code(item) for item in children.code_maps),
         replica_sets=tuple(view for item in children.replica_sets if (view := view_replica_set(item)) is not None),
         pods=tuple(view_pod(item) for item in children.pods),
         accepted=accepted,
@@ -151,8 +170,35 @@ async def read_child(client: KubeClient, kind: str, namespace: str, name: str) -
 
 async def _children(client: KubeClient, kind: str, function: Function) -> list[Any]:
     version, plural = RESOURCES[kind]
-    page = await client.list(collection_path(version, plural, function.namespace), label_selector=f"{LABEL_FUNCTION}={function.name}")
-    return list(page.get("items") or ())
+    path, selector = collection_path(version, plural, function.namespace), f"{LABEL_FUNCTION}={function.name}"
+    return [item async for item in list_children(client, kind, path, selector)]
+
+
+async def list_children(client: KubeClient, kind: str, path: str, label_selector: str) -> AsyncGenerator[Json, None]:
+    """Objects of a kind, cut down to what decisions look at.
+
+    Anybody in a namespace may make objects with a Function's label, of a megabyte each: ConfigMaps come without what is in them, pods and
+    ReplicaSets without what they run, all without annotations.
+    """
+    pages = list_pages(client, path, label_selector=label_selector, metadata_only=kind == "ConfigMap")
+    async with aclosing(pages):
+        async for page in pages:
+            for item in page.get("items") or ():
+                yield _cut(kind, item)
+
+
+def _cut(kind: str, item: Json) -> Json:
+    if kind not in ("ConfigMap", "Pod", "ReplicaSet"):
+        return item
+    metadata = {name: value for name, value in item["metadata"].items() if name not in ("annotations", "managedFields")}
+    cut: Json = {"metadata": metadata}
+    if kind == "ReplicaSet":
+        spec = item.get("spec") or {}
+        labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+        cut["spec"] = {"replicas": spec.get("replicas"), "template": {"metadata": {"labels": labels}}}
+    if kind != "ConfigMap":
+        cut["status"] = item.get("status") or {}
+    return cut
 
 
 async def _read(client: KubeClient, path: str) -> Json | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import aclosing
 from typing import Final
 
 from lambent.api.fields import InvalidSpecError
@@ -21,6 +22,7 @@ from lambent.controller.reconcile import TERMINATING
 from lambent.controller.refusal_words import word_pool_refusal
 from lambent.controller.views import view_deployment
 from lambent.kube.client import Json, KubeClient
+from lambent.kube.pages import list_pages
 from lambent.kube.paths import collection_path
 
 logger: Final = logging.getLogger(__name__)
@@ -93,15 +95,11 @@ class PoolReconciler:
 
     async def _find_user(self, pool: Pool) -> bool:
         """Whether any Function of the namespace may take its pods, asked page by page until one does."""
-        token = ""
-        while True:
-            path = collection_path(API_VERSION, FUNCTIONS, pool.namespace)
-            page = await self._client.list(path, limit=PAGE, continue_token=token)
-            if any(self._uses(body, pool) for body in page.get("items") or ()):
-                return True
-            token = str((page.get("metadata") or {}).get("continue") or "")
-            if not token:
-                return False
+        async with aclosing(list_pages(self._client, collection_path(API_VERSION, FUNCTIONS, pool.namespace), page_size=PAGE)) as pages:
+            async for page in pages:
+                if any(self._uses(body, pool) for body in page.get("items") or ()):
+                    return True
+        return False
 
     def _uses(self, body: Json, pool: Pool) -> bool:
         try:

@@ -10,19 +10,21 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any, Final, Protocol
 
 from lambent.api import names
 from lambent.api.group import API_VERSION, FUNCTIONS, LABEL_FUNCTION
-from lambent.controller.observation import RESOURCES, Children
+from lambent.controller.observation import RESOURCES, Children, list_children
 from lambent.controller.work_queue import FUNCTION, Key
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import GoneError, KubeError
+from lambent.kube.pages import list_pages
 from lambent.kube.paths import collection_path
 
 logger: Final = logging.getLogger(__name__)
 PAGE: Final = 50
-"""Functions in one look: each may hold a megabyte of code, and their names go into one selector."""
+"""Functions in one look, fewer where they are large: their names go into one selector."""
 SCOPES: Final = 4
 """A page of Functions from more namespaces than this is looked up in all namespaces at once."""
 PERIOD_SECONDS: Final = 7200.0
@@ -86,20 +88,16 @@ class Survey:
 
     async def _look_at_all(self) -> None:
         missing = set(self._reviewer.known())
-        token = ""
-        while True:
-            try:
-                page = await self._client.list(collection_path(API_VERSION, FUNCTIONS), limit=PAGE, continue_token=token)
-            except GoneError:
-                # It took longer than the API server remembers: anew, from the beginning.
-                self._asked.set()
-                return
-            bodies = page.get("items") or []
-            missing.difference_update(_name_of(body) for body in bodies)
-            await self._look_at(bodies)
-            token = str((page.get("metadata") or {}).get("continue") or "")
-            if not token:
-                break
+        try:
+            async with aclosing(list_pages(self._client, collection_path(API_VERSION, FUNCTIONS), page_size=PAGE)) as pages:
+                async for page in pages:
+                    bodies = page.get("items") or []
+                    missing.difference_update(_name_of(body) for body in bodies)
+                    await self._look_at(bodies)
+        except GoneError:
+            # It took longer than the API server remembers: anew, from the beginning.
+            self._asked.set()
+            return
         for namespace, name in missing:
             self._add(Key(FUNCTION, namespace, name))
         self._done()
@@ -127,8 +125,7 @@ class Survey:
             for kind in ("Deployment", "Service", "NetworkPolicy", "ConfigMap", "Pod"):
                 version, plural = RESOURCES[kind]
                 selector = f"{LABEL_FUNCTION} in ({','.join(members)})"
-                page = await self._client.list(collection_path(version, plural, scope), label_selector=selector)
-                for item in page.get("items") or ():
+                async for item in list_children(self._client, kind, collection_path(version, plural, scope), selector):
                     owner = (item["metadata"]["namespace"], item["metadata"]["labels"][LABEL_FUNCTION])
                     found.setdefault(owner, {}).setdefault(kind, []).append(item)
         return found

@@ -97,7 +97,7 @@ class CodeMapView(ObjectView):
     code: str
     """By its label, the digest."""
     has_contents: bool
-    """Whether `body` has what is in it: a survey's list does not."""
+    """Whether `body` has what is in it; a list does not."""
 
 
 def view_object(body: Body) -> ObjectView:
@@ -141,10 +141,10 @@ def view_pod(body: Body) -> PodView:
     )
 
 
-def view_code(body: Body, *, has_contents: bool = True) -> CodeMapView:
-    """A code ConfigMap."""
+def view_code(body: Body) -> CodeMapView:
+    """A code ConfigMap, or no more than its metadata."""
     code = (body["metadata"].get("labels") or {}).get(LABEL_CODE, "")
-    return CodeMapView(*_identity(body), code=code, has_contents=has_contents)
+    return CodeMapView(*_identity(body), code=code, has_contents="data" in body)
 
 
 def view_replica_set(body: Body) -> CodeView | None:

@@ -20,12 +20,13 @@ import aiohttp
 
 from lambent.kube.access import ClusterAccess, find_access, in_cluster_access, kubeconfig_access
 from lambent.kube.backoff import Backoff
-from lambent.kube.errors import KubeError, KubeUnavailableError, TooManyRequestsError, UnauthorizedError, error_of
+from lambent.kube.errors import AnswerTooLargeError, KubeError, KubeUnavailableError, TooManyRequestsError, UnauthorizedError, error_of
 
 MERGE: Final = "application/merge-patch+json"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
 APPLY: Final = "application/apply-patch+yaml"
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Json = dict[str, Any]
 _READ_TRIES: Final = 4
@@ -41,6 +42,9 @@ class _Request:
     data: bytes | None
     content_type: str
     timeout: aiohttp.ClientTimeout
+    accept: str = "application/json"
+    most_bytes: int = 0
+    """Of the answer; 0: however many it has."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -98,8 +102,14 @@ class KubeClient:
         limit: int = 0,
         continue_token: str = "",
         resource_version: str = "",
+        most_bytes: int = 0,
+        metadata_only: bool = False,
     ) -> Json:
-        """One page of a collection: `{metadata: {resourceVersion, continue}, items}`; `limit` 0 means all in one page."""
+        """One page of a collection: `{metadata: {resourceVersion, continue}, items}`; `limit` 0 means all in one page.
+
+        Of what tenants can fill, read `lambent.kube.pages`: AnswerTooLargeError where the page has more than `most_bytes`. With
+        `metadata_only` the items have nothing but their metadata.
+        """
         query = {
             "labelSelector": label_selector,
             "fieldSelector": field_selector,
@@ -107,7 +117,8 @@ class KubeClient:
             "continue": continue_token,
             "resourceVersion": resource_version,
         }
-        return await self.request("GET", path, query=query)
+        accept = METADATA_LIST if metadata_only else "application/json"
+        return await self._ask(self._build("GET", path, query=query, accept=accept, most_bytes=most_bytes))
 
     async def create(self, path: str, body: Json, *, field_manager: str = "", timeout_seconds: float | None = None) -> Json:
         """A new object, posted to its collection's path. AlreadyExistsError where the name is taken."""
@@ -168,15 +179,31 @@ class KubeClient:
         KubeUnavailableError: no answer in time, no connection, or 5xx. A GET is tried four times over about a second before that.
         """
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        timeout = aiohttp.ClientTimeout(total=timeout_seconds or self._timeout_seconds)
-        request = _Request(method, path, query or {}, data, content_type, timeout)
+        return await self._ask(self._build(method, path, query=query, data=data, content_type=content_type, seconds=timeout_seconds))
+
+    def _build(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        content_type: str = "",
+        seconds: float | None = None,
+        accept: str = "application/json",
+        most_bytes: int = 0,
+    ) -> _Request:
+        timeout = aiohttp.ClientTimeout(total=seconds or self._timeout_seconds)
+        return _Request(method, path, query or {}, data, content_type, timeout, accept, most_bytes)
+
+    async def _ask(self, request: _Request) -> Json:
         failures = 0
         while True:
             try:
                 return await self._answer(request)
             except (KubeUnavailableError, TooManyRequestsError) as error:
                 failures += 1
-                if method != "GET" or failures == _READ_TRIES or self._closed:
+                if request.method != "GET" or failures == _READ_TRIES or self._closed:
                     raise
                 await asyncio.sleep(_pause_seconds(failures, error))
 
@@ -212,7 +239,7 @@ class KubeClient:
     @asynccontextmanager
     async def _open(self, request: _Request) -> AsyncIterator[aiohttp.ClientResponse]:
         access, pool = await self._cluster(), self._pool()
-        headers = {"Accept": "application/json", "User-Agent": self._user_agent}
+        headers = {"Accept": request.accept, "User-Agent": self._user_agent}
         if request.data is not None:
             headers["Content-Type"] = request.content_type
         try:
@@ -272,7 +299,15 @@ async def _pieces(response: aiohttp.ClientResponse, request: _Request) -> AsyncI
 
 async def _read(response: aiohttp.ClientResponse, request: _Request) -> bytes:
     try:
-        return await response.read()
+        if not request.most_bytes:
+            return await response.read()
+        pieces, size = [], 0
+        async for piece in response.content.iter_any():
+            size += len(piece)
+            if size > request.most_bytes:
+                raise AnswerTooLargeError(0, "AnswerTooLarge", f"the answer has over {request.most_bytes} bytes", str(request))
+            pieces.append(piece)
+        return b"".join(pieces)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise _unavailable(error, request) from error
 

@@ -60,6 +60,10 @@ class InvalidError(KubeError):
     """422: a field breaks the schema or a validation rule; the message names it."""
 
 
+class AnswerTooLargeError(KubeError):
+    """The answer has more bytes than its reader takes; it was not read to its end. Ask for less."""
+
+
 class TooManyRequestsError(KubeError):
     """429: try again after `retry_after_seconds`."""
 

@@ -18,6 +18,7 @@ from lambent.kube.backoff import Backoff
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import GoneError, KubeError, error_of_event
 from lambent.kube.lines import LineDecoder, LineTooLongError
+from lambent.kube.pages import list_pages
 
 logger: Final = logging.getLogger(__name__)
 Kept = TypeVar("Kept")
@@ -61,7 +62,7 @@ class WatchSettings:
     """How a watch behaves; times in seconds."""
 
     page_size: int = 100
-    """Objects per page of the list: bounds the memory that a large cluster's list takes at once."""
+    """Objects per page of the list, fewer where they are large: bounds the memory that a list takes at once."""
     longest_seconds: int = 300
     """The server ends a watch after half to all of this; it goes on where it was."""
     idle_seconds: float = 90.0
@@ -165,22 +166,16 @@ class _Watch(Generic[Kept]):
             self.resource_version = str((page.get("metadata") or {}).get("resourceVersion") or "")
             return Listed(())
         items: list[Kept] = []
-        token, version = "", ""
-        while True:
-            page = await self.client.list(
-                self.path,
-                label_selector=self.labels,
-                field_selector=self.fields,
-                limit=self.settings.page_size,
-                continue_token=token,
-            )
-            items.extend(kept for item in page.get("items") or () if (kept := self.keep(item)) is not None)
-            metadata: dict[str, Any] = page.get("metadata") or {}
-            version = str(metadata.get("resourceVersion") or version)
-            token = str(metadata.get("continue") or "")
-            if not token:
-                self.resource_version = version
-                return Listed(tuple(items))
+        version = ""
+        pages = list_pages(
+            self.client, self.path, label_selector=self.labels, field_selector=self.fields, page_size=self.settings.page_size
+        )
+        async with aclosing(pages):
+            async for page in pages:
+                items.extend(kept for item in page.get("items") or () if (kept := self.keep(item)) is not None)
+                version = str((page.get("metadata") or {}).get("resourceVersion") or version)
+        self.resource_version = version
+        return Listed(tuple(items))
 
     async def follow(self) -> AsyncGenerator[Change[Kept] | None, None]:
         """Changes until the server ends the watch; None for a bookmark."""

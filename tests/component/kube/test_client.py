@@ -14,6 +14,7 @@ from lambent.kube.backoff import Backoff
 from lambent.kube.client import JSON_PATCH, KubeClient
 from lambent.kube.errors import (
     AlreadyExistsError,
+    AnswerTooLargeError,
     BadRequestError,
     ConflictError,
     ForbiddenError,
@@ -232,5 +233,25 @@ def test_one_connection_serves_request_after_request() -> None:
             await client.get(PODS)
         await client.create(PODS, {})
         assert len({asked.peer for asked in server.asked}) == 1
+
+    run(test)
+
+
+def test_an_answer_of_more_bytes_than_asked_for_is_not_read_to_its_end() -> None:
+    async def test(server: KubeServer, client: KubeClient) -> None:
+        server.answers = [json_of({"items": ["x" * 1000]})]
+        assert (await client.list(PODS, most_bytes=2000))["items"]
+        with pytest.raises(AnswerTooLargeError):
+            await client.list(PODS, most_bytes=1000)
+        assert (await client.list(PODS))["items"], "and the next request is answered as ever"
+
+    run(test)
+
+
+def test_metadata_alone_is_asked_for_as_the_api_has_it() -> None:
+    async def test(server: KubeServer, client: KubeClient) -> None:
+        server.answers = [json_of({"items": []})]
+        await client.list(PODS, metadata_only=True)
+        assert server.asked[-1].headers["Accept"] == "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
     run(test)

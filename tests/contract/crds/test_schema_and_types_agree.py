@@ -220,7 +220,8 @@ def test_lists_inside_rules_are_those_of_the_types() -> None:
 
 
 def test_limits_inside_rules_are_those_of_the_types() -> None:
-    assert f"<= {code.MAX_CODE_BYTES}" in rules("functions", "spec.code.inline")
+    assert f"<= {code.MAX_INLINE_CHARACTERS}" in rules("functions", "spec.code.inline")
+    assert code.MAX_INLINE_CHARACTERS <= code.MAX_CODE_BYTES
     assert f"<= {code.MAX_PATH_LENGTH}" in rules("functions", "spec.code.inline")
     assert "quantity('128Mi')" in rules("functions", "spec.memory")
     assert "quantity('10Gi')" in rules("functions", "spec.memory")

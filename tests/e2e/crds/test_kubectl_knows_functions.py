@@ -104,7 +104,7 @@ def test_scale_sets_the_pods_that_always_run_within_the_rules(workspace: Workspa
         ({"scaling": {"initialScale": 9, "maxScale": 8}}, ["scaling.initialScale", "maxScale"]),
         ({"scaling": {"panicWindowSeconds": 100}}, ["panicWindowSeconds", "stableWindowSeconds"]),
         ({"code": {"inline": {"a/../b.py": ""}}}, ["spec.code.inline", ".."]),
-        ({"code": {"inline": {"app.py": "x" * 1_000_001}}}, ["1000000"]),
+        ({"code": {"inline": {"app.py": "x" * 262_145}}}, ["262144"]),
         ({"code": {"configMap": {"name": "x", "items": [{"key": "a", "path": "/a"}]}}}, ["items[0].path", "relative"]),
         ({"tolerations": [{"operator": "Maybe"}]}, ["tolerations[0].operator", "Equal", "Exists"]),
     ],

@@ -191,3 +191,19 @@ def test_a_look_that_could_not_be_finished_is_begun_anew(error: Exception, monke
         await asyncio.wait([running])
 
     asyncio.run(main())
+
+
+def test_code_maps_that_others_labelled_are_listed_without_what_is_in_them(cluster: Cluster) -> None:
+    """Anybody in a namespace may make ConfigMaps of a megabyte with a Function's label."""
+    asked: list[bool] = []
+    real = cluster.api.list
+
+    async def watched(path: str, *, metadata_only: bool = False, **query: Any) -> Json:
+        if "configmaps" in path:
+            asked.append(metadata_only)
+        return await real(path, metadata_only=metadata_only, **query)
+
+    cluster.api.list = watched  # type: ignore[method-assign]
+
+    assert cluster.look() == []
+    assert asked == [True]

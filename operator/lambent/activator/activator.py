@@ -21,6 +21,7 @@ from lambent.activator.routing.table import Table
 from lambent.activator.unproved import LinkLimits, Unproved
 from lambent.api.hosts import Domains
 from lambent.api.names import DEFAULT_REGION
+from lambent.api.namespace_limits import NamespaceLimits
 from lambent.tasks.supervisor import Failed, Supervisor
 from lambent.telemetry.activator_metrics import ActivatorMetrics, FigureCollector, PoolCollector
 from lambent.telemetry.front_metrics import FrontCollector
@@ -59,6 +60,7 @@ class Activator:
         domains: Domains | None = None,
         link_limits: LinkLimits | None = None,
         doors: Doors = EVERY_DOOR,
+        namespace_limits: NamespaceLimits | None = None,
     ) -> None:
         """Without `pool` all pods are started as the function's. `trusted_proxies` are networks.
 
@@ -92,6 +94,7 @@ class Activator:
             region=region,
             pool_memory_bytes=pool.memory_bytes if pool is not None else 0,
             domains=domains,
+            limits=namespace_limits,
         )
         self.front = Front(self.gateway if doors == EVERY_DOOR else GatewayAt(self.gateway, doors), limits=front_limits)
         metrics.registry.register(FrontCollector(self.front.figures))

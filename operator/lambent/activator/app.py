@@ -27,6 +27,7 @@ from lambent.activator.statistics import StatisticsPusher
 from lambent.activator.unproved import LinkLimits
 from lambent.api.function import Function, FunctionSpec
 from lambent.api.hosts import Domains, own_hosts
+from lambent.api.namespace_limits import NamespaceLimits
 from lambent.api.status import Initialization
 from lambent.kube.client import KubeClient
 from lambent.settings.activator import ActivatorSettings
@@ -70,6 +71,7 @@ async def run(settings: ActivatorSettings) -> None:
             failed=failed,
             domains=domains_of(settings),
             link_limits=link_limits_of(settings),
+            namespace_limits=namespace_limits_of(settings),
             doors=WEB_ALONE if settings.lambda_api_port else EVERY_DOOR,
         )
         lookup.configuration, lookup.admission = activator.configuration, activator.admission
@@ -166,6 +168,12 @@ def link_limits_of(settings: ActivatorSettings) -> LinkLimits:
         unproved_per_address=settings.links_unproved_per_address,
         failures_per_minute=settings.link_failures_per_minute,
     )
+
+
+def namespace_limits_of(settings: ActivatorSettings) -> NamespaceLimits:
+    """Bounds for what one namespace may have all activators hold."""
+    inline_bytes = settings.namespace_max_inline_megabytes * MEBIBYTE
+    return NamespaceLimits(settings.namespace_max_functions, settings.namespace_max_triggers, inline_bytes)
 
 
 def front_limits_of(settings: ActivatorSettings) -> FrontLimits:

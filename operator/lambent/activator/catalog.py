@@ -27,6 +27,7 @@ HOPELESS = frozenset(
         conditions.REASON_CODE_NOT_FOUND,
         conditions.REASON_NAME_CONFLICT,
         conditions.REASON_RECONCILE_FAILED,
+        conditions.REASON_NAMESPACE_LIMIT,
         conditions.REASON_PODS_REFUSED,
         conditions.REASON_QUOTA_NEEDS_FIELD,
         conditions.REASON_LIMIT_RANGE,

@@ -13,6 +13,7 @@ from lambent.api.function import Function
 from lambent.api.grants import HostGrant
 from lambent.api.hosts import Domains
 from lambent.api.names import DEFAULT_REGION
+from lambent.api.namespace_limits import NamespaceLimits, Roster
 from lambent.api.pool import why_not_pooled
 from lambent.api.trigger import Trigger
 
@@ -29,10 +30,14 @@ class Configuration:
         region: str = DEFAULT_REGION,
         pool_memory_bytes: int = 0,
         domains: Domains | None = None,
+        limits: NamespaceLimits | None = None,
     ) -> None:
         """Functions of up to `pool_memory_bytes` may be run by pods of a pool."""
         self.functions: dict[FunctionKey, Function] = {}
         self.claims = HostClaims(domains)
+        bounds = limits or NamespaceLimits()
+        self._function_roster = Roster(bounds.functions, bounds.inline_bytes)
+        self._trigger_roster = Roster(bounds.triggers)
         self._routes: dict[FunctionKey, Route] = {}
         """By Trigger, served or not."""
         self._hosts: dict[tuple[str, str], Routes] = {}
@@ -49,6 +54,13 @@ class Configuration:
         if function.deleting:
             self.remove_function(key)
             return
+        moves = self._function_roster.put(key, function.created, function.inline_size)
+        for name in moves.refused:
+            self._forget_function(FunctionKey(*name))
+        if not self._function_roster.admits(key):
+            # Its place is kept, and nothing else: it is told of again when the controller has found room for it.
+            self._forget_function(key)
+            return
         self.functions[key] = function
         pooled = self._pool_memory_bytes and not why_not_pooled(function.spec, max_memory_bytes=self._pool_memory_bytes)
         rules = rules_of(function, function.spec.runtime or "" if pooled else "")
@@ -60,6 +72,10 @@ class Configuration:
 
     def remove_function(self, key: FunctionKey) -> None:
         """Deleted; harmless where it was not known."""
+        self._function_roster.drop(key)
+        self._forget_function(key)
+
+    def _forget_function(self, key: FunctionKey) -> None:
         if self.functions.pop(key, None) is None:
             return
         self._gateway.table.drop_function(key)
@@ -70,17 +86,22 @@ class Configuration:
         """All there are."""
         listed = list(functions)
         kept = {FunctionKey(function.namespace, function.name) for function in listed}
-        for key in [key for key in self.functions if key not in kept]:
-            self.remove_function(key)
+        for name in [name for name in self._function_roster.names() if name not in kept]:
+            self.remove_function(FunctionKey(*name))
         for function in listed:
             self.put_function(function)
 
     def put_trigger(self, trigger: Trigger) -> None:
         """Added or changed."""
         key = FunctionKey(trigger.namespace, trigger.name)
-        claim = claim_of(trigger)
-        if claim is None or trigger.spec.http is None:
+        if trigger.deleting:
             self.remove_trigger(key)
+            return
+        for name in self._trigger_roster.put(key, trigger.created).refused:
+            self._forget_trigger(FunctionKey(*name))
+        claim = claim_of(trigger) if self._trigger_roster.admits(key) else None
+        if claim is None or trigger.spec.http is None:
+            self._forget_trigger(key)
             return
         before = self.claims.find(key)
         self._routes[key] = route_of(trigger, trigger.spec.http)
@@ -92,6 +113,10 @@ class Configuration:
 
     def remove_trigger(self, key: FunctionKey) -> None:
         """Deleted; harmless where it was not known."""
+        self._trigger_roster.drop(key)
+        self._forget_trigger(key)
+
+    def _forget_trigger(self, key: FunctionKey) -> None:
         before = self.claims.find(key)
         if before is None:
             return
@@ -104,8 +129,8 @@ class Configuration:
         """All there are."""
         listed = list(triggers)
         kept = {FunctionKey(trigger.namespace, trigger.name) for trigger in listed}
-        for key in [key for key in self._routes if key not in kept]:
-            self.remove_trigger(key)
+        for name in [name for name in self._trigger_roster.names() if name not in kept]:
+            self.remove_trigger(FunctionKey(*name))
         for trigger in listed:
             self.put_trigger(trigger)
 

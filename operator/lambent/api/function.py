@@ -77,6 +77,10 @@ class Function:
     spec: FunctionSpec
     status: FunctionStatus
     deleting: bool = False
+    created: str = ""
+    """RFC 3339 in UTC."""
+    inline_size: int = 0
+    """Characters of its inline code, and of the paths in it."""
 
 
 def parse_function(body: Mapping[str, Any]) -> Function:
@@ -90,7 +94,17 @@ def parse_function(body: Mapping[str, Any]) -> Function:
         spec=parse_function_spec(body.get("spec")),
         status=parse_status(body.get("status")),
         deleting=metadata.has("deletionTimestamp"),
+        created=metadata.string("creationTimestamp", ""),
+        inline_size=inline_size(body),
     )
+
+
+def inline_size(body: Mapping[str, Any]) -> int:
+    """Characters of a Function's inline code, and of the paths in it; 0 for what is no Function."""
+    spec = body.get("spec")
+    code = spec.get("code") if isinstance(spec, Mapping) else None
+    inline = code.get("inline") if isinstance(code, Mapping) else None
+    return sum(len(str(path)) + len(str(content)) for path, content in inline.items()) if isinstance(inline, Mapping) else 0
 
 
 def parse_function_spec(body: object) -> FunctionSpec:

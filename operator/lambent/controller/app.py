@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from lambent.api.group import API_VERSION, FUNCTIONS, HOST_GRANTS, TRIGGERS
+from lambent.api.namespace_limits import NamespaceLimits
 from lambent.api.quantity import MIB
 from lambent.controller.child_watches import ChildWatches
 from lambent.controller.execution import Executor
@@ -99,6 +100,7 @@ async def _lead(
 
     workers = Workers(reconcile, settings.workers, metrics)
     reconcilers = Reconcilers(client, executor, build_installation(settings), _now, workers.add, lambda: election.is_leader)
+    metrics.watch_beyond(reconcilers.beyond)
     survey = Survey(client, reconcilers.functions, reconcilers.add, workers.is_busy, metrics.surveys.inc)
     children = ChildWatches(client, reconcilers.add, reconcilers.hear, survey.ask)
 
@@ -111,7 +113,7 @@ async def _lead(
     async def watch_users() -> None:
         # What ended while nobody watched left no event.
         survey.ask()
-        await watches.run_watches(reconcilers.add, login, reconcilers.note_trigger)
+        await watches.run_watches(reconcilers.add, login, reconcilers.note_trigger, reconcilers.note_function)
 
     login = watches.log_in_by_kubeconfig
     if not settings.kubeconfig and settings.kubernetes_host:
@@ -174,6 +176,9 @@ def build_installation(settings: ControllerSettings) -> Installation:
         links_port=settings.links_port,
         runtimes={name: RuntimeImage(*runtime) for name, runtime in settings.runtime_images().items()},
         image_pull_policy=settings.image_pull_policy,
+        limits=NamespaceLimits(
+            settings.namespace_max_functions, settings.namespace_max_triggers, settings.namespace_max_inline_megabytes * MIB
+        ),
         cpu_request_percent=settings.cpu_request_percent,
         init_boost_millis=settings.init_boost_millis,
         pools=Pools(

@@ -61,9 +61,11 @@ def decide_failed(now: datetime, generation: int, stored: Mapping[str, Any], err
     return Plan(status=diff_status(stored, wanted), notices=notices_of(stored, [condition]))
 
 
-def decide_invalid(now: datetime, generation: int, stored: Mapping[str, Any], message: str) -> Plan:
-    """The plan for a Function that cannot be read: what runs is left alone, and the user is told."""
-    condition = Condition(conditions.READY, conditions.FALSE, conditions.REASON_INVALID_SPEC, message, generation)
+def decide_invalid(
+    now: datetime, generation: int, stored: Mapping[str, Any], message: str, reason: str = conditions.REASON_INVALID_SPEC
+) -> Plan:
+    """The plan for a Function that cannot be read, or has no place: what runs is left alone, and the user is told."""
+    condition = Condition(conditions.READY, conditions.FALSE, reason, message, generation)
     wanted = {"observedGeneration": generation, "conditions": merge(stored, [condition], now)}
     return Plan(status=diff_status(stored, wanted), notices=notices_of(stored, [condition]))
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from lambent.api.hosts import Domains, own_hosts
 from lambent.api.names import DEFAULT_CLUSTER_DOMAIN, DEFAULT_REGION
+from lambent.api.namespace_limits import NamespaceLimits
 from lambent.api.quantity import GIB, MIB
 
 
@@ -97,6 +98,8 @@ class Installation:
     """What `cpu.limit` is raised to in pods that start; the activator lowers it once they are initialised. 0: never."""
     """Share of Lambda's CPU for the memory that pods request; they may burst beyond it."""
     pools: Pools = field(default_factory=Pools)
+    limits: NamespaceLimits = field(default_factory=NamespaceLimits)
+    """What one namespace may have all activators hold."""
     pod_network: PodNetwork = field(default_factory=PodNetwork)
 
     @property

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from lambent.api import conditions
+from lambent.api.conditions import READY, REASON_NAMESPACE_LIMIT
 from lambent.api.fields import InvalidSpecError
 from lambent.api.function import Function, parse_function
 from lambent.api.group import FUNCTIONS
@@ -37,6 +38,10 @@ def _tell_nobody(_namespace: str, _name: str, _function: Function | None) -> Non
     return
 
 
+def _within_bounds(_namespace: str, _name: str) -> str:
+    return ""
+
+
 class FunctionReconciler:
     """Reconciles Functions; remembers of each what the API server made of the last writes, and a few that are at rest."""
 
@@ -47,13 +52,18 @@ class FunctionReconciler:
         installation: Installation,
         clock: Callable[[], datetime],
         seen: Callable[[str, str, Function | None], None] = _tell_nobody,
+        why_beyond: Callable[[str, str], str] = _within_bounds,
     ) -> None:
-        """`clock` gives the time in UTC; `seen` is told (namespace, name, Function) as last read, None where there is none to build."""
+        """`clock` gives the time in UTC; `seen` is told (namespace, name, Function) as last read, None where there is none to build.
+
+        `why_beyond` says why a Function has no place in its namespace, nothing where it has one.
+        """
         self._client = client
         self._executor = executor
         self._installation = installation
         self._clock = clock
         self._seen = seen
+        self._why_beyond = why_beyond
         self._accepted: dict[tuple[str, str], dict[str, Accepted]] = {}
         self._resting = RestingFunctions()
         self._pace = StatusPace()
@@ -97,6 +107,11 @@ class FunctionReconciler:
             await self._carry_out(body, plan)
             return plan.requeue_seconds
         self._seen(namespace, name, function)
+        beyond = self._why_beyond(namespace, name)
+        if beyond:
+            stored = body.get("status") or {}
+            await self._carry_out(body, decide_invalid(self._clock(), function.generation, stored, beyond, REASON_NAMESPACE_LIMIT))
+            return None
         try:
             observed = await observe(self._client, function, body, accepted)
             return await self._step(body, observed)
@@ -139,6 +154,11 @@ class FunctionReconciler:
         except InvalidSpecError:
             return True
         self._seen(namespace, name, function)
+        ready = function.status.condition(READY)
+        told_beyond = ready is not None and ready.reason == REASON_NAMESPACE_LIMIT
+        is_beyond = bool(self._why_beyond(namespace, name))
+        if told_beyond or is_beyond:
+            return told_beyond != is_beyond
         code = function.spec.code
         if (code is not None and code.config_map is not None) or len(children.code_maps) > 1:
             # What these ask for is in no list.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
 from lambent.api.claims import Name
 from lambent.api.function import Function
 from lambent.api.grants import HostGrant
+from lambent.api.namespace_limits import Roster, word_functions, word_triggers
 from lambent.api.trigger import Trigger
 from lambent.controller.execution import Executor
 from lambent.controller.options import Installation
@@ -48,8 +49,10 @@ class Reconcilers:
         self._may_act = may_act
         self._trigger_index = TriggerIndex(installation.domains)
         self._pool_index = PoolIndex()
-        self.functions = FunctionReconciler(client, executor, installation, now, self._note_function)
-        self._triggers = TriggerReconciler(client, executor, self._trigger_index, now, self._enqueue_trigger)
+        self._function_roster = Roster(installation.limits.functions, installation.limits.inline_bytes)
+        self._trigger_roster = Roster(installation.limits.triggers)
+        self.functions = FunctionReconciler(client, executor, installation, now, self._note_function, self._why_function_beyond)
+        self._triggers = TriggerReconciler(client, executor, self._trigger_index, now, self._enqueue_trigger, self._why_trigger_beyond)
         self._pools = PoolReconciler(client, executor, installation, self._pool_index)
 
     def add(self, key: Key, delay: float = 0.0) -> None:
@@ -65,8 +68,27 @@ class Reconcilers:
 
     def note_trigger(self, name: Name, trigger: Trigger | None) -> None:
         """A Trigger as its watch has just shown it, None where it is gone or cannot be read: what it changes for others does not wait."""
-        for other in self._trigger_index.drop(name) if trigger is None else self._trigger_index.put(trigger):
+        moves = self._trigger_roster.drop(name) if trigger is None else self._trigger_roster.put(name, trigger.created)
+        affected = set(moves.admitted | moves.refused)
+        for refused in moves.refused:
+            affected |= self._trigger_index.drop(refused)
+        if trigger is None:
+            affected |= self._trigger_index.drop(name)
+        else:
+            affected |= self._trigger_index.put(trigger, asks=self._trigger_roster.admits(name))
+        for other in affected:
             self._enqueue_trigger(other)
+
+    def note_function(self, name: Name, created: str | None, inline_size: int = 0) -> None:
+        """A Function as its watch has just shown it; without `created` it is gone."""
+        roster = self._function_roster
+        moves = roster.drop(name) if created is None else roster.put(name, created, inline_size)
+        for other in moves.admitted | moves.refused:
+            self.add(Key(FUNCTION, *other))
+
+    def beyond(self) -> Mapping[str, int]:
+        """How many objects of each kind are beyond their namespaces' bounds."""
+        return {FUNCTION: self._function_roster.refused(), TRIGGER: self._trigger_roster.refused()}
 
     def set_grants(self, grants: Iterable[HostGrant]) -> None:
         """All HostGrants there are."""
@@ -100,6 +122,14 @@ class Reconcilers:
         wanted = pool_of(function, self._installation) if function is not None else None
         for pool in self._pool_index.note((namespace, name), wanted):
             self._enqueue(Key(POOL, *pool), 0.0 if self._pool_index.is_used(pool) else UNUSED_POOL_SECONDS)
+
+    def _why_function_beyond(self, namespace: str, name: str) -> str:
+        roster = self._function_roster
+        return "" if roster.admits((namespace, name)) else word_functions(namespace, roster, self._installation.limits)
+
+    def _why_trigger_beyond(self, namespace: str, name: str) -> str:
+        roster = self._trigger_roster
+        return "" if roster.admits((namespace, name)) else word_triggers(namespace, roster, self._installation.limits)
 
     def _enqueue_trigger(self, name: Name) -> None:
         self._enqueue(Key(TRIGGER, *name), 0.0)

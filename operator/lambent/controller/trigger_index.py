@@ -19,9 +19,10 @@ class TriggerIndex:
         """The Function that each Trigger calls."""
         self._by_function: dict[Name, set[Name]] = {}
 
-    def put(self, trigger: Trigger) -> set[Name]:
-        """Take in a new or changed Trigger."""
-        name, function, claim = (trigger.namespace, trigger.name), (trigger.namespace, trigger.spec.function), claim_of(trigger)
+    def put(self, trigger: Trigger, *, asks: bool = True) -> set[Name]:
+        """Take in a new or changed Trigger; with `asks` off, one that claims nothing."""
+        name, function = (trigger.namespace, trigger.name), (trigger.namespace, trigger.spec.function)
+        claim = claim_of(trigger) if asks else None
         if self._functions.get(name) != function:
             self._forget_function(name)
             self._functions[name] = function

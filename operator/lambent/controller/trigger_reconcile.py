@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Callable
 from datetime import datetime
 
-from lambent.api.claims import Claim, Name
+from lambent.api.claims import Claim, Name, Refusal
+from lambent.api.conditions import REASON_NAMESPACE_LIMIT
 from lambent.api.fields import InvalidSpecError
 from lambent.api.group import API_VERSION, TRIGGERS
 from lambent.api.trigger import Trigger, parse_trigger
@@ -31,12 +32,15 @@ class TriggerReconciler:
         index: TriggerIndex,
         clock: Callable[[], datetime],
         requeue: Callable[[Name], None],
+        why_beyond: Callable[[str, str], str] = lambda _namespace, _name: "",
     ) -> None:
+        """`why_beyond` says why a Trigger has no place in its namespace, nothing where it has one."""
         self._client = client
         self._executor = executor
         self._index = index
         self._clock = clock
         self._requeue = requeue
+        self._why_beyond = why_beyond
 
     async def reconcile(self, namespace: str, name: str) -> bool:
         """Bring the index and the status up to date; whether the Trigger is there."""
@@ -65,13 +69,16 @@ class TriggerReconciler:
 
     async def _judge(self, body: Json, trigger: Trigger) -> None:
         namespace, name = trigger.namespace, trigger.name
-        self._tell(self._index.put(trigger))
+        beyond = self._why_beyond(namespace, name)
+        self._tell(self._index.put(trigger, asks=not beyond))
         function = await read_function(self._client, namespace, trigger.spec.function)
         claims = self._index.claims
         claim = claims.find((namespace, name))
         if claim is not None:
             await self._look_at_rivals(claim)
         refusal = claims.refusal(claim) if claim is not None else None
+        if beyond:
+            refusal = Refusal(REASON_NAMESPACE_LIMIT, beyond)
         contender = claims.contender(claim) if claim is not None and refusal is None else None
         observed = ObservedTrigger(trigger, body.get("status") or {}, function is not None, refusal, contender)
         await self._carry_out(body, decide_trigger(self._clock(), observed))

@@ -18,6 +18,7 @@ import kopf
 
 from lambent.api.claims import Name
 from lambent.api.fields import InvalidSpecError
+from lambent.api.function import inline_size
 from lambent.api.group import FUNCTIONS, GROUP, TRIGGERS, VERSION
 from lambent.api.trigger import Trigger, parse_trigger
 from lambent.controller.function_news import FunctionNews
@@ -45,11 +46,20 @@ class _Backoffs:
             pause = min(10.0, pause * 2.0)
 
 
-def _note_nothing(_name: Name, _trigger: Trigger | None) -> None:
+NoteFunction = Callable[[Name, str | None, int], None]
+"""Is told of each Function's creation time and size of inline code as it was last seen; without a time it is gone."""
+
+
+def _note_nothing(*_: object) -> None:
     return
 
 
-async def run_watches(add: Add, login: Callable[[], kopf.ConnectionInfo | None], note_trigger: NoteTrigger = _note_nothing) -> None:
+async def run_watches(
+    add: Add,
+    login: Callable[[], kopf.ConnectionInfo | None],
+    note_trigger: NoteTrigger = _note_nothing,
+    note_function: NoteFunction = _note_nothing,
+) -> None:
     """Run kopf until cancelled, in a thread with a loop of its own; raises what kopf ends with where a watch cannot go on.
 
     On its way out kopf cancels every task of its loop, and it takes the process's signals where it can: both would be ours.
@@ -66,7 +76,10 @@ async def run_watches(add: Add, login: Callable[[], kopf.ConnectionInfo | None],
     def note_from_thread(name: Name, trigger: Trigger | None) -> None:
         loop.call_soon_threadsafe(note_trigger, name, trigger)
 
-    registry = build_registry(add_from_thread, login, note_from_thread)
+    def note_function_from_thread(name: Name, created: str | None, inline: int) -> None:
+        loop.call_soon_threadsafe(note_function, name, created, inline)
+
+    registry = build_registry(add_from_thread, login, note_from_thread, note_function_from_thread)
     quiet_logs()
     # A daemon: kopf was once seen not to end when it was told to, and whatever waits for a thread (a pool, the interpreter) would have
     # waited for it until somebody killed the process.
@@ -120,7 +133,10 @@ def build_settings() -> kopf.OperatorSettings:
 
 
 def build_registry(
-    add: Add, login: Callable[[], kopf.ConnectionInfo | None], note_trigger: NoteTrigger = _note_nothing
+    add: Add,
+    login: Callable[[], kopf.ConnectionInfo | None],
+    note_trigger: NoteTrigger = _note_nothing,
+    note_function: NoteFunction = _note_nothing,
 ) -> kopf.OperatorRegistry:
     """The handlers; `add` takes a key and the seconds until its reconcile."""
     registry = kopf.OperatorRegistry()
@@ -134,6 +150,9 @@ def build_registry(
     @kopf.on.event(GROUP, VERSION, FUNCTIONS, registry=registry)
     async def on_function(namespace: str | None, name: str | None, type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002
         key = Key(FUNCTION, namespace or "", name or "")
+        gone = type == "DELETED" or "deletionTimestamp" in body["metadata"]
+        created = None if gone else str(body["metadata"].get("creationTimestamp") or "")
+        note_function((key.namespace, key.name), created, inline_size(body))
         if news.is_news(key, type, body):
             add(key, 0.0)
 
@@ -148,9 +167,10 @@ def build_registry(
 
 def _read_trigger(body: Mapping[str, Any]) -> Trigger | None:
     try:
-        return parse_trigger(body)
+        trigger = parse_trigger(body)
     except InvalidSpecError:
         return None
+    return None if trigger.deleting else trigger
 
 
 def log_in_by_service_account(server: str) -> kopf.ConnectionInfo:

@@ -131,6 +131,9 @@ class ActivatorSettings(ProcessSettings):
     start_retry_seconds: float = setting(
         "LAMBENT_START_RETRY_SECONDS", 1.0, "How long until a scale that brought no pod is raised again.", unit="s", low=0.1, high=60
     )
+    namespace_max_functions: int = shared.namespace_max_functions()
+    namespace_max_triggers: int = shared.namespace_max_triggers()
+    namespace_max_inline_megabytes: int = shared.namespace_max_inline_megabytes()
     cluster_domain: str = shared.cluster_domain()
     domain: str = shared.domain()
     activator_service: str = shared.activator_service()

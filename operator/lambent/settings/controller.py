@@ -36,6 +36,9 @@ class ControllerSettings(ProcessSettings):
     """What a controller reads at its start."""
 
     runtimes: str = setting(_RUNTIMES_KEY, "{}", "Image (and pull policy) of each runtime that functions may name, as JSON.")
+    namespace_max_functions: int = shared.namespace_max_functions()
+    namespace_max_triggers: int = shared.namespace_max_triggers()
+    namespace_max_inline_megabytes: int = shared.namespace_max_inline_megabytes()
     cluster_domain: str = shared.cluster_domain()
     domain: str = shared.domain()
     region: str = setting("LAMBENT_REGION", "us-east-1", "Region in ARNs and in AWS_REGION.")

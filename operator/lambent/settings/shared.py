@@ -50,6 +50,22 @@ def init_boost_millis() -> Any:
     return setting("LAMBENT_INIT_BOOST_MILLIS", 0, text, unit="m", low=0, high=100_000)
 
 
+def namespace_max_functions() -> Any:
+    """Controller and activator, which count alike."""
+    return setting("LAMBENT_NAMESPACE_MAX_FUNCTIONS", 1000, "Functions of a namespace that are served, the oldest.", low=1, high=1_000_000)
+
+
+def namespace_max_triggers() -> Any:
+    """Controller and activator, which count alike."""
+    return setting("LAMBENT_NAMESPACE_MAX_TRIGGERS", 1000, "Triggers of one namespace that are served, the oldest.", low=1, high=1_000_000)
+
+
+def namespace_max_inline_megabytes() -> Any:
+    """Controller and activator, which count alike."""
+    text = "Inline code of a namespace's Functions that are served."
+    return setting("LAMBENT_NAMESPACE_MAX_INLINE_MEGABYTES", 32, text, unit="MiB", low=1, high=65_536)
+
+
 def starts_at_once() -> Any:
     """Activator and autoscaler, since both raise scales."""
     text = "Pods of one function that may always start at the same time; more do where the cluster has room."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -41,9 +42,24 @@ class ControllerMetrics:
         self.surveys = Counter(
             "lambent_controller_surveys_total", "Looks at all Functions and what belongs to them that came to their end.", registry=registry
         )
+        self.beyond_limit = Gauge(
+            "lambent_controller_beyond_limit",
+            "Objects that are not served since their namespace has more than it may.",
+            ["kind"],
+            registry=registry,
+        )
         self.queue_length = Gauge("lambent_controller_queue_length", "Objects that wait for their reconcile.", registry=registry)
         self.leading = Gauge("lambent_controller_leading", "1 while this process is the one that acts.", registry=registry)
+
+    def watch_beyond(self, beyond: Callable[[], Mapping[str, int]]) -> None:
+        """Ask at each scrape how many objects of each kind are beyond their namespaces' bounds."""
+        for kind in beyond():
+            self.beyond_limit.labels(kind).set_function(partial(_of_kind, beyond, kind))
 
     def watch_queue(self, length: Callable[[], int]) -> None:
         """Ask for the queue's length at each scrape."""
         self.queue_length.set_function(length)
+
+
+def _of_kind(counts: Callable[[], Mapping[str, int]], kind: str) -> float:
+    return counts()[kind]

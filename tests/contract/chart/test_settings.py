@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from lambent.activator.admission.model import Limits
-from lambent.activator.app import MEBIBYTE, front_limits_of, limits_of, link_limits_of
+from lambent.activator.app import MEBIBYTE, domains_of, front_limits_of, limits_of, link_limits_of, namespace_limits_of
 from lambent.activator.front.limits import FrontLimits
 from lambent.activator.unproved import LinkLimits
+from lambent.api.namespace_limits import NamespaceLimits
 from lambent.controller.app import build_installation
 from lambent.controller.options import Pools
 from lambent.settings.activator import ActivatorSettings
@@ -106,6 +107,25 @@ def test_values_reach_the_activator() -> None:
 
     assert (settings.queue_max_invocations, settings.queue_max_megabytes, settings.queue_seconds) == (5, 6, 7.0)
     assert settings.log_level == "DEBUG"
+
+
+def test_bounds_of_namespaces_reach_controller_and_activator_alike() -> None:
+    values = "--set=namespaceLimits.functions=5,namespaceLimits.triggers=6,namespaceLimits.inlineMegabytes=7"
+    controller = ControllerSettings.from_mapping(environment_of("controller", values))
+    activator = ActivatorSettings.from_mapping(environment_of("activator", values))
+
+    assert build_installation(controller).limits == namespace_limits_of(activator) == NamespaceLimits(5, 6, 7 * MEBIBYTE)
+    charted = ActivatorSettings.from_mapping(environment_of("activator"))
+    assert namespace_limits_of(charted) == build_installation(ControllerSettings()).limits == NamespaceLimits()
+
+
+def test_controller_and_activator_have_the_same_hosts_for_their_own() -> None:
+    values = "--set=domain=fn.example.com,clusterDomain=corp.example"
+    controller = ControllerSettings.from_mapping(environment_of("controller", values))
+    activator = ActivatorSettings.from_mapping(environment_of("activator", values))
+
+    assert build_installation(controller).domains == domains_of(activator)
+    assert "lambent-public.lambent-system.svc.corp.example" in domains_of(activator).own
 
 
 def test_values_reach_the_activators_front() -> None:

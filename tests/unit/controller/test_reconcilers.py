@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from lambent.api.namespace_limits import NamespaceLimits
+from lambent.api.trigger import Http, parse_trigger
 from lambent.controller.execution import Executor
+from lambent.controller.options import Installation
 from lambent.controller.reconcilers import RESYNC_SECONDS, UNUSED_POOL_SECONDS, Reconcilers
 from lambent.controller.views import Counts
 from lambent.controller.work_queue import FUNCTION, POOL, TRIGGER, Key
@@ -29,7 +33,7 @@ PYTHON = Key(POOL, "default", "python3.11")
 class Desk:
     """Reconcilers over an API server in memory; what they enqueue is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, installation: Installation = INSTALLATION) -> None:
         self.api = ControllerApi()
         self.leads = True
         self.queue: list[tuple[Key, float]] = []
@@ -38,7 +42,7 @@ class Desk:
         self.reconcilers = Reconcilers(
             client,
             executor,
-            INSTALLATION,
+            installation,
             lambda: datetime(2026, 1, 1, tzinfo=UTC),
             lambda key, delay: self.queue.append((key, delay)),
             lambda: self.leads,
@@ -139,3 +143,48 @@ def test_counts_of_what_is_not_known_to_be_at_rest_ask_for_a_look(key: Key) -> N
     desk.reconcilers.hear(key, Counts(replicas=7), 2.0)
 
     assert desk.queue == [(key, 2.0)]
+
+
+def test_a_function_beyond_its_namespaces_bounds_is_told_and_built_when_there_is_room() -> None:
+    desk = Desk(replace(INSTALLATION, limits=NamespaceLimits(functions=1)))
+    desk.apply()
+    desk.reconcilers.note_function(("default", "hello"), "2026-01-02T00:00:00Z", 10)
+    desk.reconcilers.note_function(("default", "older"), "2026-01-01T00:00:00Z", 10)
+    assert desk.queue == [(HELLO, 0.0)], "one that loses its place is looked at"
+
+    assert desk.reconcile(HELLO) is None
+    status = desk.api.objects[f"{OBJECTS}/functions/hello"]["status"]
+    (ready,) = status["conditions"]
+    assert (ready["status"], ready["reason"]) == ("False", "NamespaceLimit")
+    assert "the namespace default has 2 Functions" in ready["message"]
+    assert "namespaceLimits" in ready["message"]
+    assert desk.api.events() == ["NamespaceLimit"]
+    assert f"{DEPLOYMENT}/hello" not in desk.api.objects
+    assert desk.reconcilers.beyond() == {FUNCTION: 1, TRIGGER: 0}
+
+    desk.queue.clear()
+    desk.reconcilers.note_function(("default", "older"), None)
+    assert desk.queue == [(HELLO, 0.0)]
+    desk.reconcile(HELLO)
+    assert f"{DEPLOYMENT}/hello" in desk.api.objects
+
+
+def test_a_trigger_beyond_its_namespaces_bounds_asks_for_nothing_until_there_is_room() -> None:
+    desk = Desk(replace(INSTALLATION, limits=NamespaceLimits(triggers=1)))
+    desk.apply()
+    desk.apply_trigger()
+    young = parse_trigger(desk.api.objects[f"{OBJECTS}/triggers/route"])
+    older = replace(young, name="older", created="2025-01-01T00:00:00Z", spec=replace(young.spec, http=Http(path="/y")))
+    desk.reconcilers.note_trigger(("default", "route"), young)
+    desk.reconcilers.note_trigger(("default", "older"), older)
+
+    def ready() -> tuple[str, str]:
+        desk.reconcile(ROUTE)
+        condition = desk.api.objects[f"{OBJECTS}/triggers/route"]["status"]["conditions"][0]
+        return condition["status"], condition["reason"]
+
+    assert ready() == ("False", "NamespaceLimit")
+    desk.queue.clear()
+    desk.reconcilers.note_trigger(("default", "older"), None)
+    assert desk.queue == [(ROUTE, 0.0)]
+    assert ready() == ("True", "Ready")

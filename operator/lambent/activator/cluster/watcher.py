@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from dataclasses import replace
 from typing import Any
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.configuration import Configuration
 from lambent.api.fields import InvalidSpecError
-from lambent.api.function import Function, parse_function
+from lambent.api.function import Function, inline_size, parse_function
 from lambent.api.grants import HostGrant, parse_grant
 from lambent.api.group import API_VERSION, FUNCTIONS, HOST_GRANTS, TRIGGERS
 from lambent.api.trigger import Trigger, parse_trigger
@@ -102,7 +103,7 @@ def _key(item: Function | Trigger | tuple[str, str]) -> FunctionKey:
 def keep_function(item: Json) -> Function | tuple[str, str]:
     """A Function, or its (namespace, name) where its spec cannot be used."""
     try:
-        return parse_function(share_words(without_code(item)))
+        return replace(parse_function(share_words(without_code(item))), inline_size=inline_size(item))
     except InvalidSpecError as error:
         return _complain("Function", item, error)
 

@@ -7,14 +7,14 @@ import os
 import subprocess
 import sys
 
-from bench import burst, cold_start, heavy, kube, memory, neighbour, overload, plot, pool, warm
+from bench import burst, cold_start, heavy, kube, memory, neighbour, overload, plot, pool, tenant, warm
 from bench.hostile import memory as hostile
 from bench.load import Call, ensure_wrk
 from bench.report import Result, format_table, write_results
 from cluster import settings, times
 
 OUT = kube.ROOT / "bench" / "out"
-MEASURES = ("memory", "pool", "heavy", "cold", "burst", "neighbour", "overload", "hostile", "warm", "up")
+MEASURES = ("memory", "pool", "heavy", "cold", "burst", "neighbour", "tenant", "overload", "hostile", "warm", "up")
 
 
 def _up_times() -> list[Result]:
@@ -57,6 +57,8 @@ def main() -> int:
             results += burst.measure(50, 20, 10, 5) + burst.measure(200, 40, 12, 8)
         if "neighbour" in wanted:
             results += neighbour.measure(1 if arguments.quick else 3)
+        if "tenant" in wanted:
+            results += tenant.measure(1 if arguments.quick else 3)
         if "overload" in wanted:
             results += overload.measure(*((1, 3) if arguments.quick else (3, 6)))
         if "hostile" in wanted:

@@ -32,9 +32,9 @@ def measure(rounds: int) -> list[Result]:
     for _ in range(rounds):
         kube.wait_for_zero(BURSTING)
         pool.wait_for_pool(2)
-        quiet += _call_steadily(SECONDS, lambda: None)
+        quiet += call_steadily(SECONDS, lambda: None)
         with _bursting_process() as burst:
-            beside += _call_steadily(SECONDS, partial(_burst, burst))
+            beside += call_steadily(SECONDS, partial(_burst, burst))
     ratio = quantile(beside, 0.95) / quantile(quiet, 0.95)
     print(f"  neighbour: p95 {quantile(quiet, 0.95):.2f} ms quiet, {quantile(beside, 0.95):.2f} ms beside a burst", flush=True)
     kube.kubectl("-n", kube.NAMESPACE, "delete", "functions.lambent.dev", STEADY, BURSTING)
@@ -78,7 +78,7 @@ def send_burst() -> None:
         raise kube.BenchError(f"{len(failed)} of a burst's requests failed: {failed[0].status} {failed[0].body[:200]!r}")
 
 
-def _call_steadily(seconds: float, beside: Callable[[], None]) -> list[float]:
+def call_steadily(seconds: float, beside: Callable[[], None]) -> list[float]:
     """Latencies (ms) over one kept connection, while `beside` runs in another thread from the first second on. Raises what it raises."""
     connection = http.client.HTTPConnection(*kube.endpoint(), timeout=30)
     latencies = []

@@ -89,11 +89,11 @@ async def run(settings: ActivatorSettings) -> None:
             """Once it is known what there is. After a container's restart in its pod, requests may come before the pod's readiness says
             no: to a port that is closed they come again, and an answer that a function is not there would be final."""
             await watcher.listed.wait()
+            await activator.start_http(None, settings.http_port)
             if settings.lambda_api_port:
                 await activator.open_port(None, settings.lambda_api_port, API_ALONE)
             if settings.public_port:
                 await activator.open_port(None, settings.public_port, PUBLIC_WEB)
-            await activator.start_http(None, settings.http_port)
             _log.info("serving", extra={"http": activator.http_port, "links": activator.link_port, "status": status.port})
             await asyncio.Event().wait()
 

@@ -86,7 +86,9 @@ def test_routes_find_what_a_search_of_all_routes_finds(held: Held, request: tupl
         filled = match.route.path
         for name, value in match.parameters.items():
             filled = filled.replace(f"{{{name}+}}", value).replace(f"{{{name}}}", value)
-        assert without_last_slash(filled) == without_last_slash(path)
+        if len(match.route.path) > 1 and match.route.path.endswith("/"):
+            filled = without_last_slash(filled)
+        assert filled == without_last_slash(path)
 
 
 @settings(deadline=None)

@@ -141,10 +141,11 @@ def test_four_thousand_triggers_cost_what_each_of_them_changes(world: GatewayWor
     type(world.configuration)._assign = counted  # type: ignore[method-assign]
     try:
         for number in range(4000):
-            world.add_trigger(name=f"t{number}", namespace="a", host=HOST, path=f"/p{number}/{{id}}")
+            namespace = f"n{number // 1000}"
+            world.add_trigger(name=f"t{number}", namespace=namespace, host=f"{namespace}.{HOST}", path=f"/p{number}/{{id}}")
     finally:
         type(world.configuration)._assign = real  # type: ignore[method-assign]
 
     assert assigned == 4000
     assert world.gateway.table is table
-    assert answering(world, "/p3999/1") == "a"
+    assert {host: len(routes) for host, routes in table.hosts.items()} == {f"n{number}.{HOST}": 1000 for number in range(4)}

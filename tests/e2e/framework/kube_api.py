@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 KINDS: Final = {
     "Function": ("/apis/lambent.dev/v1alpha1", "functions"),
     "Trigger": ("/apis/lambent.dev/v1alpha1", "triggers"),
+    "HostGrant": ("/apis/lambent.dev/v1alpha1", "hostgrants"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "DaemonSet": ("/apis/apps/v1", "daemonsets"),
     "ReplicaSet": ("/apis/apps/v1", "replicasets"),

@@ -138,21 +138,21 @@ class Bootstrap:
         self.prepared.pid = self._pid
         self._workers: list[Worker] = []
 
-    def fork(self, source: Worker | None = None, *, prepare: bool, held: bool = False) -> Worker:
+    def fork(self, source: Worker | None = None, *, prepare: bool, held: bool = False, sharing: int = 0) -> Worker:
         """Have a template (the prepared interpreter by default) fork a process."""
-        ends = order_fork((source or self.prepared).ends.channel, len(self._workers) + 1, prepare=prepare, held=held)
+        ends = order_fork((source or self.prepared).ends.channel, len(self._workers) + 1, prepare=prepare, held=held, sharing=sharing)
         worker = Worker(ends)
         self._workers.append(worker)
         return worker
 
-    def initialise(self) -> tuple[Worker, dict[str, Any]]:
+    def initialise(self, sharing: int = 0) -> tuple[Worker, dict[str, Any]]:
         """Import the handler; returns (process, READY's object)."""
-        template = self.fork(prepare=True)
+        template = self.fork(prepare=True, sharing=sharing)
         return template, json.loads(template.expect(frames.READY).meta)
 
-    def worker(self) -> Worker:
+    def worker(self, sharing: int = 0) -> Worker:
         """A worker of an imported handler, by the usual way."""
-        template, ready = self.initialise()
+        template, ready = self.initialise(sharing)
         if not ready["template"]:
             return template
         worker = self.fork(template, prepare=False)
@@ -165,6 +165,7 @@ class Bootstrap:
         worker.expect(frames.STARTED)
         configure = frames.encode(frames.CONFIGURE, payload=json.dumps(environment).encode(), flags=flags)
         template = Worker(send_ends(worker.ends.channel, configure))
+        self.prepared.send(configure)
         self._workers.append(template)
         worker.expect(frames.READY)
         return worker, template

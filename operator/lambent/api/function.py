@@ -24,6 +24,8 @@ MIN_STORAGE: Final = 512 * MIB
 MAX_STORAGE: Final = 10 * GIB
 MAX_TIMEOUT_SECONDS: Final = 900
 MAX_CONCURRENCY: Final = 1000
+SHARING: Final = ("auto", "never", "always")
+"""Whether a pod's workers are forked from one process that has imported the handler (docs/decisions/0011)."""
 LATEST: Final = "$LATEST"
 
 
@@ -51,6 +53,8 @@ class FunctionSpec:
     asynchronous: AsyncInvocation | None = None
     url: Url = field(default_factory=Url)
     logging: Logging = field(default_factory=Logging)
+    sharing: str = "auto"
+    """`initialization.sharing`, one of SHARING."""
     service_account_name: str | None = None
     runtime_class_name: str | None = None
     node_selector: Mapping[str, str] = field(default_factory=dict)
@@ -134,6 +138,7 @@ def parse_function_spec(body: object) -> FunctionSpec:
         asynchronous=calling.asynchronous,
         url=calling.url,
         logging=calling.logging,
+        sharing=spec.object("initialization").string("sharing", "auto", SHARING),
         service_account_name=spec.optional("serviceAccountName"),
         runtime_class_name=spec.optional("runtimeClassName"),
         node_selector=spec.string_map("nodeSelector"),

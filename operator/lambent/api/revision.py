@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from lambent.api.function import MIN_STORAGE, FunctionSpec
 
@@ -36,7 +37,7 @@ def code_sha256(files: Mapping[str, bytes]) -> str:
 
 def revision_of(spec: FunctionSpec, code: str) -> str:
     """Ten hex digits for the pod that `spec` asks for with code of the digest `code` (any stable text; empty for code in an image)."""
-    identity = {
+    identity: dict[str, Any] = {
         "runtime": spec.runtime,
         "image": spec.image,
         "imagePullSecrets": spec.image_pull_secrets,
@@ -59,5 +60,7 @@ def revision_of(spec: FunctionSpec, code: str) -> str:
         identity["cpuRequest"] = spec.cpu_request_millis
     if spec.ephemeral_storage_bytes != MIN_STORAGE:
         identity["ephemeralStorage"] = spec.ephemeral_storage_bytes
+    if spec.sharing != "auto":  # a field that came later leaves the revisions there were
+        identity["sharing"] = spec.sharing
     encoded = json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()
     return hashlib.sha256(encoded).hexdigest()[:REVISION_LENGTH]

@@ -34,6 +34,7 @@ def function_fields(function: Function, revision: str, region: str) -> dict[str,
         "arn": function_arn(function.name, function.namespace, region),
         "logging": _logging(spec),
         "variables": [variable.name for variable in spec.env],
+        "sharing": spec.sharing,
         "serviceAccount": spec.service_account_name is not None,
     }
 

@@ -155,6 +155,7 @@ def build_configuration(revision: Revision, root: Path, surroundings: Surroundin
         "arn": function_arn(function.name, function.namespace),
         "logging": logging_settings,
         "variables": list(revision.environment),
+        "sharing": spec.sharing,
         "statusPort": 0,
         "runtimeDir": str(surroundings.interpreter.runtime),
         "layersDir": str(surroundings.folder / "layers"),

@@ -13,10 +13,11 @@ import sys
 from collections.abc import Iterable
 
 from lambent_runtime.paths import find_replaceable
+from lambent_runtime.renewal import find_generators
 
 # fmt: off
 USUAL = (
-    "lambent_runtime.async_worker", "lambent_runtime.seeds", "lambent_runtime.snapshot",
+    "lambent_runtime.async_worker", "lambent_runtime.snapshot",
     "ast", "asyncio", "base64", "bisect", "collections.abc", "concurrent.futures.thread", "contextlib", "copy", "csv", "dataclasses",
     "datetime", "decimal", "email.message", "email.parser", "email.utils", "enum", "fnmatch", "functools", "glob", "gzip", "hashlib",
     "heapq", "hmac", "http.client", "inspect", "io", "ipaddress", "itertools", "json", "locale", "logging", "math", "numbers",
@@ -41,6 +42,7 @@ def import_ahead(more: Iterable[str]) -> list[str]:
             print(f"preload: {name} is left out, it cannot be imported: {error!r}")
     replaceable = find_replaceable(sys.modules)
     gc.collect()
+    find_generators()
     gc.freeze()
     ctypes.CDLL(None).malloc_trim(0)
     return replaceable

@@ -41,8 +41,10 @@ HELD: Final = 2
 """On FORK, with PREPARE: wait for CONFIGURE before anything else; once the handler is imported, serve, and leave the template's part to
 a child: who has asked for all of this waits for the first invocation."""
 
-ALONE: Final = 1
-"""On CONFIGURE: there will be one worker at a time; no template is needed for a handler that is imported as fast as it is forked."""
+NEVER_SHARE: Final = 4
+"""On FORK with PREPARE, and on CONFIGURE: no template; each worker imports the handler for itself."""
+ALWAYS_SHARE: Final = 8
+"""On FORK with PREPARE, and on CONFIGURE: a template, whatever the import has drawn, wherever it can be forked."""
 
 FAILED: Final = 1
 """On RESULT: the handler failed, the payload is an error."""

@@ -18,11 +18,14 @@ from typing import Any
 
 from lambent_runtime import confinement, forking, frames, worker
 from lambent_runtime.channel import Channel, ChannelClosedError
+from lambent_runtime.draws import Draws
 from lambent_runtime.errors import UNHANDLED_AT_INIT, FaultError, build_exception_error, build_fault_error, format_import_trace
 from lambent_runtime.loader import is_coroutine_handler, load_handler
 from lambent_runtime.logs import Logs, Sink, set_up_logging, unbuffer_standard_streams
 from lambent_runtime.marshal import to_json
 from lambent_runtime.paths import prepare_imports
+from lambent_runtime.renewal import find_generators, renew
+from lambent_runtime.sharing import Imported, explain_apart
 from lambent_runtime.surroundings import configure, enter, rehearse
 
 _CHANNEL_DESCRIPTOR = 3
@@ -30,8 +33,6 @@ _LAST_DESCRIPTOR = 1024
 """What the shim's own parent left open below this is none of the function's business."""
 _OUT_OF_MEMORY_SCORE = b"1000"
 _TRACE_FRAMES = 10
-_QUICK_IMPORT_MS = 20
-"""A pool pod with one slot forks no template off for less: a worker that replaces another imports for itself, as on Lambda."""
 
 
 def main(runtime_dir: str) -> None:
@@ -70,22 +71,26 @@ def _live(channel: Channel, layers_dir: str, runtime_dir: str, replaceable: list
     confinement.enter_domain()
     before = forking.take_footprint()
     apart = None
-    _draw_anew()
+    renew()
     if order.held:
         apart = _wait_for_configuration(channel, replaceable)
     else:
         channel.write(frames.encode(frames.STARTED, value=os.getpid()))
-    started = time.monotonic()
+    started, resident = time.monotonic(), forking.measure_resident_kib()
     logs = set_up_logging(Sink(output))
-    handler = _initialise(channel, logs, layers_dir, runtime_dir)
+    draws = Draws() if order.prepare else None
+    handler = _initialise(channel, logs, layers_dir, runtime_dir, draws)
     coroutine = is_coroutine_handler(handler)
     ready = {"durationMs": (time.monotonic() - started) * 1000, "coroutine": coroutine}
-    if not order.prepare:
+    if draws is None:
         why = "it was forked to serve"
-    elif apart is not None and apart.alone and ready["durationMs"] < _QUICK_IMPORT_MS:
-        why = "it is imported as fast as it is forked"
     else:
-        why = forking.explain_unforkable(before, forking.take_footprint(apart))
+        grown = forking.measure_resident_kib() - resident
+        imported = Imported(ready["durationMs"], grown, draws.stop(), before, forking.take_footprint(apart))
+        sharing = (apart or order).sharing
+        why = explain_apart(sharing, imported)
+        if not why and sharing & frames.ALWAYS_SHARE:
+            find_generators()
     afterwards = None
     if why:
         _report_ready(channel, ready | {"why": why})
@@ -136,15 +141,9 @@ def _go_on_as_child(order: forking.Order, channel: Channel, logs: Logs) -> Chann
     output = logs.sink.descriptor
     channel, logs.sink.descriptor = forking.adopt(order, channel)
     os.close(output)
-    _draw_anew()
+    renew()
     channel.write(frames.encode(frames.STARTED, value=os.getpid()))
     return channel
-
-
-def _draw_anew() -> None:
-    seeds = sys.modules.get("lambent_runtime.seeds")
-    if seeds is not None:  # a pool pod's
-        seeds.seed_numpy()
 
 
 def _wait_for_configuration(channel: Channel, replaceable: list[str]) -> forking.Order | None:
@@ -159,8 +158,10 @@ def _wait_for_configuration(channel: Channel, replaceable: list[str]) -> forking
             return order and order.move_up()
 
 
-def _initialise(channel: Channel, logs: Logs, layers_dir: str, runtime_dir: str) -> Any:
+def _initialise(channel: Channel, logs: Logs, layers_dir: str, runtime_dir: str, draws: Draws | None) -> Any:
     prepare_imports(os.environ["LAMBDA_TASK_ROOT"], layers_dir, runtime_dir)
+    if draws is not None:
+        draws.watch()
     trace: list[str] = []
     writes_bytecode = sys.dont_write_bytecode
     sys.dont_write_bytecode = True  # on Lambda the code's folder is read-only; here it may be a volume that is not

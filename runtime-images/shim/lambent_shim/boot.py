@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lambent_shim.configuration import Configuration, ConfigurationError, parse_configuration
 from lambent_shim.environment import build_environment, name_log_stream
-from lambent_shim.spawn import WRAPPER, Ends, order_fork, spawn_prepared
+from lambent_shim.spawn import WRAPPER, Ends, order_fork, read_sharing, spawn_prepared
 
 VARIABLE = "LAMBENT_SHIM"
 _IN_IMAGE = "/var/runtime"
@@ -72,7 +72,7 @@ def boot(environ: Mapping[str, str], started_at: float) -> Started:
         program = f"{WRAPPER} is {wrapper!r}" if wrapper else f"{VARIABLE}: python is {configuration.python!r}"
         sys.stderr.write(f"{program}, which does not start: {error}\n")
         sys.exit(_BAD_CONFIGURATION)
-    candidate = order_fork(prepared.channel, 1, prepare=True, held=configuration.pool)
+    candidate = order_fork(prepared.channel, 1, prepare=True, held=configuration.pool, sharing=read_sharing(configuration.sharing))
     # After what others wait for. It is believed to be what it says because nothing of a function could have made it say so.
     from lambent_shim.kernel import close_to_others  # noqa: PLC0415
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 LOG_FORMATS = ("Text", "JSON")
 APPLICATION_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 SYSTEM_LEVELS = ("DEBUG", "INFO", "WARN")
+SHARING = ("auto", "never", "always")
 _MOST_PID = 4_194_304
 """PID_MAX_LIMIT (proc(5), pid_max)."""
 
@@ -81,6 +82,8 @@ class Configuration(NamedTuple):
     """Names of the environment variables that the function's author set."""
     service_account: bool
     """Whether the author asked for an API token, and so for Kubernetes' own variables."""
+    sharing: str
+    """Whether workers are forked from a process that has imported the handler: one of SHARING."""
     scratch_dir: str
     """The folder besides the task root that only a function writes to: what it holds tells a pod that has been one."""
     storage: tuple[Storage, ...]
@@ -109,7 +112,7 @@ def read_configuration(fields: Mapping[str, Any], *, runtime_dir: str, pod: str)
     logging = fields.get("logging") or {}
     if not isinstance(logging, dict):
         raise ConfigurationError(f"logging is {logging!r}, allowed: an object")
-    log_format = _choice(logging, "format", LOG_FORMATS, "Text")
+    log_format = _choice(logging, "format", LOG_FORMATS, "Text", inside="logging.")
     as_json = log_format == "JSON"
     return Configuration(
         namespace=namespace,
@@ -128,8 +131,8 @@ def read_configuration(fields: Mapping[str, Any], *, runtime_dir: str, pod: str)
         region=region,
         arn=_text(fields, "arn", f"arn:aws:lambda:{region}:{namespace}:function:{function}"),
         log_format=log_format,
-        application_level=_choice(logging, "applicationLevel", APPLICATION_LEVELS, "INFO" if as_json else ""),
-        system_level=_choice(logging, "systemLevel", SYSTEM_LEVELS, "INFO"),
+        application_level=_choice(logging, "applicationLevel", APPLICATION_LEVELS, "INFO" if as_json else "", inside="logging."),
+        system_level=_choice(logging, "systemLevel", SYSTEM_LEVELS, "INFO", inside="logging."),
         status_port=int(_number(fields, "statusPort", 9001, 0, 65_535)),
         runtime_dir=_text(fields, "runtimeDir", runtime_dir),
         layers_dir=_text(fields, "layersDir", "/opt"),
@@ -140,6 +143,7 @@ def read_configuration(fields: Mapping[str, Any], *, runtime_dir: str, pod: str)
         preload=_modules(fields),
         variables=_names(fields),
         service_account=_flag(fields, "serviceAccount"),
+        sharing=_choice(fields, "sharing", SHARING, "auto"),
         scratch_dir=_text(fields, "scratchDir", "/tmp"),  # noqa: S108 - the one folder a function may write to
         storage=_storage(fields),
         memory_folders=_folders(fields, "memoryFolders"),
@@ -205,10 +209,10 @@ def _number(fields: Mapping[str, Any], name: str, default: float, least: float, 
     return value
 
 
-def _choice(fields: Mapping[str, Any], name: str, allowed: tuple[str, ...], default: str) -> str:
+def _choice(fields: Mapping[str, Any], name: str, allowed: tuple[str, ...], default: str, *, inside: str = "") -> str:
     value = fields.get(name) or default
     if value != default and value not in allowed:
-        raise ConfigurationError(f"logging.{name} is {value!r}, allowed: {', '.join(allowed)}")
+        raise ConfigurationError(f"{inside}{name} is {value!r}, allowed: {', '.join(allowed)}")
     return str(value)
 
 

@@ -38,8 +38,8 @@ _START_SECONDS: Final = 10.0
 class CrewEvents(Protocol):
     """What the crew tells its owner."""
 
-    def crew_initialised(self, duration_ms: float) -> None:
-        """The handler is imported."""
+    def crew_initialised(self, duration_ms: float, apart: str) -> None:
+        """The handler is imported; `apart` says why each worker does so for itself, empty where they share it."""
 
     def crew_init_failed(self, error: failures.InitError, duration_ms: float) -> None:
         """The handler could not be imported."""
@@ -80,13 +80,14 @@ class Crew:
         slots: int,
         init_limit_seconds: float,
         timed_out: failures.Failure,
+        sharing: int,
         respawn: Callable[[], tuple[int, Ends]],
     ) -> None:
         self.coroutine = False
         self.idle: deque[Process] = deque()
         self.busy: set[Process] = set()
         """For a coroutine handler: its one worker, once ready."""
-        self.lineage = Lineage(loop, self, init_limit_seconds=init_limit_seconds, timed_out=timed_out, respawn=respawn)
+        self.lineage = Lineage(loop, self, init_limit_seconds=init_limit_seconds, timed_out=timed_out, sharing=sharing, respawn=respawn)
         self._loop = loop
         self._events = events
         self._slots = slots
@@ -271,7 +272,7 @@ class Crew:
             else:
                 self.idle.append(process)
         if first:
-            self._events.crew_initialised(float(told["durationMs"]))
+            self._events.crew_initialised(float(told["durationMs"]), str(told["why"]))
         if not template or not first:
             self._events.crew_ready()
 

@@ -23,7 +23,8 @@ OUTPUT: Final = 0x85
 
 PREPARE: Final = 1
 HELD: Final = 2
-ALONE: Final = 1
+NEVER_SHARE: Final = 4
+ALWAYS_SHARE: Final = 8
 
 FAILED: Final = 1
 TOO_LARGE: Final = 2

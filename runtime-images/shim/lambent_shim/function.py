@@ -18,7 +18,7 @@ from lambent_shim.podlog import PodLog
 from lambent_shim.process import Process
 from lambent_shim.report import PlatformLines
 from lambent_shim.shared_memory import DEVICE_SHM, SharedMemory
-from lambent_shim.spawn import Ends, spawn_prepared
+from lambent_shim.spawn import Ends, read_sharing, spawn_prepared
 from lambent_shim.supervisor import Supervisor
 from lambent_shim.tally import Tally
 from lambent_shim.watch import MemoryWatch
@@ -68,6 +68,7 @@ class Function:
             slots=configuration.concurrency,
             init_limit_seconds=max(_LEAST_INIT_SECONDS, configuration.timeout_seconds),
             timed_out=failures.time_out(configuration.timeout_seconds),
+            sharing=read_sharing(configuration.sharing),
             respawn=respawn,
         )
         supervisor.crew = crew

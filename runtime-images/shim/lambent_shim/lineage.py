@@ -57,6 +57,7 @@ class Lineage:
         *,
         init_limit_seconds: float,
         timed_out: failures.Failure,
+        sharing: int,
         respawn: Callable[[], tuple[int, Ends]],
     ) -> None:
         self.template: Process | None = None
@@ -70,6 +71,8 @@ class Lineage:
         self._init_limit_seconds = init_limit_seconds
         self._timed_out = timed_out
         """What callers are told of an initialisation that takes too long, whoever stops it."""
+        self._sharing = sharing
+        """Flags of FORK: whether workers may be forked from a process that has imported the handler."""
         self._respawn = respawn
         self._prepared: Process | None = None
         self._apart: Process | None = None
@@ -176,7 +179,7 @@ class Lineage:
             return None
         self._number += 1
         try:
-            return order_fork(source.channel, self._number, prepare=prepare)
+            return order_fork(source.channel, self._number, prepare=prepare, sharing=self._sharing if prepare else 0)
         except OSError:
             return None  # its end has not been seen yet, but will be; or descriptors are short for a moment
 

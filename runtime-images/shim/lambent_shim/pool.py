@@ -24,7 +24,7 @@ from lambent_shim.links import Links
 from lambent_shim.logstream import LogStream
 from lambent_shim.podlog import PodLog
 from lambent_shim.process import Process, reap_children
-from lambent_shim.spawn import Ends, order_fork, send_ends, spawn_prepared
+from lambent_shim.spawn import Ends, order_fork, read_sharing, send_ends, spawn_prepared
 from lambent_shim.tally import Tally
 
 _LARGEST_CONFIGURE: Final = 65_536
@@ -128,13 +128,12 @@ class Pool:
         configuration, container = order.configuration, {**self._started.container, **order.variables}
         stream = new_log_stream(configuration.version, time())
         environment = build_environment(configuration, container, log_stream=stream, image=self._started.image)
-        alone = frames.ALONE if configuration.concurrency == 1 else 0
-        configure = frames.encode(frames.CONFIGURE, payload=json.dumps(environment).encode(), flags=alone)
+        configure = frames.encode(frames.CONFIGURE, payload=json.dumps(environment).encode(), flags=read_sharing(configuration.sharing))
         fresh = explain_fresh_start(self._started.environment, environment, self._replaceable, files)
         if not fresh and len(configure) > _LARGEST_CONFIGURE:
             fresh = f"its variables have {len(configure)} bytes"
         try:
-            go_on = self._start_fresh(environment) if fresh else self._tell(configure)
+            go_on = self._start_fresh(configuration, environment) if fresh else self._tell(configure)
         except OSError as error:
             self._lose(f"there is no interpreter: {error}")
             return f"there is no interpreter: {error}"
@@ -150,10 +149,9 @@ class Pool:
         self._prepared.send(configure)
         return lambda function: function.take_over(self._prepared, self._candidate, apart)
 
-    def _start_fresh(self, environment: Mapping[str, str]) -> Callable[[Function], None]:
-        configuration = self._generic
+    def _start_fresh(self, configuration: Configuration, environment: Mapping[str, str]) -> Callable[[Function], None]:
         pid, prepared = spawn_prepared(configuration, environment)
-        candidate = order_fork(prepared.channel, 1, prepare=True)
+        candidate = order_fork(prepared.channel, 1, prepare=True, sharing=read_sharing(configuration.sharing))
         for process in self._living:
             process.kill("the function needs another interpreter")
             process.close()

@@ -87,12 +87,17 @@ def list_closed(configuration: Configuration) -> list[str]:
     return options
 
 
-def order_fork(template_channel: int, number: int, *, prepare: bool, held: bool = False) -> Ends:
+def read_sharing(word: str) -> int:
+    """The flags of FORK and CONFIGURE for a Function's `initialization.sharing`."""
+    return {"never": frames.NEVER_SHARE, "always": frames.ALWAYS_SHARE}.get(word, 0)
+
+
+def order_fork(template_channel: int, number: int, *, prepare: bool, held: bool = False, sharing: int = 0) -> Ends:
     """Tell a template to fork a child; returns the shim's ends of it. Raises OSError when the template is gone.
 
-    `held`: it waits for CONFIGURE before it imports the handler.
+    `held`: it waits for CONFIGURE before it imports the handler. `sharing`: NEVER_SHARE, ALWAYS_SHARE or neither, with `prepare`.
     """
-    frame = frames.encode(frames.FORK, number, flags=(frames.PREPARE if prepare else 0) | (frames.HELD if held else 0))
+    frame = frames.encode(frames.FORK, number, flags=(frames.PREPARE if prepare else 0) | (frames.HELD if held else 0) | sharing)
     return send_ends(template_channel, frame)
 
 

@@ -32,6 +32,8 @@ ABANDON_GRACE_SECONDS: Final = 0.5
 _NEAR_LIMIT: Final = 0.9
 _FILE_TIME_SECONDS: Final = 0.02
 """A file's time is the kernel's last tick, up to so much before the clock."""
+_WORTH_SHARING_MS: Final = 100
+"""An import that takes longer is better shared: where it can't be, its author may want to know why."""
 
 
 class Supervisor:
@@ -285,8 +287,10 @@ class Supervisor:
 
     # Crew
 
-    def crew_initialised(self, duration_ms: float) -> None:
+    def crew_initialised(self, duration_ms: float, apart: str) -> None:
         """Tell every activator, and serve who waits."""
+        if apart and duration_ms >= _WORTH_SHARING_MS:
+            self._log.note(f"each worker imports the handler for itself: {apart}")
         repeated = self.init is not None
         if not repeated:
             self._init_ms = duration_ms

@@ -292,3 +292,29 @@ def test_an_import_that_takes_longer_than_the_timeout_fails_each_time_as_that(tm
         assert result.json["errorMessage"].endswith("Error: Task timed out after 0.30 seconds"), result.json
         assert result.meta["reason"] == "Function.Timeout"
         assert "Status: timeout" in result.tail
+
+
+UNIQUE = """
+import os, random, tempfile, time, uuid
+
+generator, identity, folder = random.Random(), str(uuid.uuid4()), tempfile.mkdtemp()
+
+def handler(event, context):
+    time.sleep(event["seconds"])
+    return [generator.random(), os.getpid(), identity, folder]
+"""
+
+
+def test_nobody_draws_again_what_was_drawn_before_a_timeout_or_beside(tmp_path: Path) -> None:
+    async def run() -> list[list[object]]:
+        async with linked_shim(tmp_path, UNIQUE, concurrency=4, timeoutSeconds=2) as (link, _shim):
+            at_once = [link.invoke({"seconds": 0.3}) for _ in range(4)]
+            drawn = [(await link.result(identifier)).json for identifier in at_once]
+            assert (await link.call({"seconds": 60})).meta["reason"] == "Function.Timeout"
+            at_once = [link.invoke({"seconds": 0.3}) for _ in range(4)]
+            return drawn + [(await link.result(identifier)).json for identifier in at_once]
+
+    before_and_after = asyncio.run(run())
+    numbers, workers, identities, folders = zip(*before_and_after, strict=True)
+    assert len(set(numbers)) == 8
+    assert len(set(workers)) == len(set(identities)) == len(set(folders)) > 1

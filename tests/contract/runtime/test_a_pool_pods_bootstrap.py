@@ -69,7 +69,7 @@ def test_a_handler_sees_what_it_sees_in_a_pod_of_its_own(tmp_path: Path) -> None
     with run_bootstrap(tmp_path, "app.handler", environment) as bootstrap:
         own = json.loads(bootstrap.worker().invoke(b"{}").payload)
     with run_generic_bootstrap(tmp_path) as bootstrap:
-        first, template = bootstrap.become(environment)
+        first, template = bootstrap.become(environment, flags=frames.ALWAYS_SHARE)
         seen = [json.loads(first.invoke(b"{}").payload), json.loads(worker_of(template, bootstrap).invoke(b"{}").payload)]
     variables = own.pop("environment")
     # An interpreter that a wrapper of this machine's starts has variables of that wrapper's too.
@@ -103,16 +103,19 @@ def draw():
 
 
 @pytest.mark.parametrize("seeded", ["", "numpy.random.seed(b'mine')\n"])
-def test_no_two_workers_draw_the_same_unless_the_code_says_so(tmp_path: Path, seeded: str) -> None:
+def test_no_two_workers_draw_the_same_from_what_was_imported_ahead_unless_the_code_says_so(tmp_path: Path, seeded: str) -> None:
     (tmp_path / "extra" / "numpy").mkdir(parents=True)
     (tmp_path / "extra" / "numpy" / "__init__.py").touch()
     (tmp_path / "extra" / "numpy" / "random.py").write_text(NUMPY)
     task = tmp_path / "task"
     task.mkdir()
-    environment = write(task, app=f"import numpy.random\n{seeded}{DRAW}")
+    environment = write(task, app=f"import numpy.random, time\n{seeded}time.sleep(0.05)\n{DRAW}")
     with run_generic_bootstrap(task, "numpy.random", PYTHONPATH=str(tmp_path / "extra")) as bootstrap:
         first, template = bootstrap.become(environment)
-        workers = [first, worker_of(template, bootstrap), bootstrap.fork(template, prepare=False)]
+        # Seeded by the code, the generator is not the one that was there before: each worker imports, and seeds, for itself.
+        source = None if seeded else template
+        assert (template.next_frame() is None) == bool(seeded)
+        workers = [first, bootstrap.fork(source, prepare=False), bootstrap.fork(source, prepare=False)]
         drawn = [json.loads(worker.invoke(b"{}").payload) for worker in workers]
     for values in zip(*(each[:-1] for each in drawn), strict=True):
         assert len(set(values)) == 3
@@ -153,10 +156,10 @@ def test_what_cannot_be_forked_serves_and_declines_the_template(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("slow", "has_template"), [("", False), ("import time\ntime.sleep(0.05)\n", True)], ids=["quick", "slow"])
-def test_where_one_worker_is_enough_only_a_slow_import_is_kept_for_the_next(tmp_path: Path, slow: str, *, has_template: bool) -> None:
+def test_only_a_slow_import_is_kept_for_the_workers_to_come(tmp_path: Path, slow: str, *, has_template: bool) -> None:
     environment = write(tmp_path, app=slow + "def handler(event, context):\n    return event\n")
     with run_generic_bootstrap(tmp_path) as bootstrap:
-        worker, template = bootstrap.become(environment, flags=frames.ALONE)
+        worker, template = bootstrap.become(environment)
         assert worker.invoke(b"[1]").payload == b"[1]"
         frame = template.next_frame()
         assert (frame is not None and frame.kind == frames.STARTED) == has_template
@@ -167,7 +170,7 @@ def test_a_template_outlives_the_first_worker(tmp_path: Path) -> None:
         tmp_path, app="import os\ndef handler(event, context):\n    os._exit(3) if event else None\n    return os.getpid()\n"
     )
     with run_generic_bootstrap(tmp_path) as bootstrap:
-        first, template = bootstrap.become(environment)
+        first, template = bootstrap.become(environment, flags=frames.ALWAYS_SHARE)
         assert first.invoke(b"1").kind == "exit"
         assert json.loads(worker_of(template, bootstrap).invoke(b"0").payload) not in (first.pid, template.pid)
 
@@ -177,7 +180,7 @@ def test_a_module_may_replace_what_the_copy_is_made_with(tmp_path: Path) -> None
     code = "import os, time\ntime.sleep = os.waitpid = None\ndef handler(event, context):\n    return event\n"
     environment = write(tmp_path, app=code)
     with run_generic_bootstrap(tmp_path) as bootstrap:
-        first, template = bootstrap.become(environment)
+        first, template = bootstrap.become(environment, flags=frames.ALWAYS_SHARE)
         assert [first.invoke(b"[%d]" % number).payload for number in range(3)] == [b"[0]", b"[1]", b"[2]"]
         assert json.loads(template.expect(frames.READY).meta)["template"]
 
@@ -186,7 +189,7 @@ def test_code_that_closes_all_it_finds_costs_the_template_at_most(tmp_path: Path
     code = "import os\nos.closerange(3, 800)\ndef handler(event, context):\n    os.closerange(3, 800)\n    return event\n"
     environment = write(tmp_path, app=code)
     with run_generic_bootstrap(tmp_path) as bootstrap:
-        first, template = bootstrap.become(environment)
+        first, template = bootstrap.become(environment, flags=frames.ALWAYS_SHARE)
         for worker in (first, worker_of(template, bootstrap)):
             assert worker.invoke(b"[1]").payload == b"[1]"
     (tmp_path / "app.py").write_text(code.replace("800", "1024"))

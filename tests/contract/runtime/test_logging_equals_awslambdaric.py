@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lambent_shim import frames
 from tests.support.bootstrap_driver import configure, environment_of, run_bootstrap, run_generic_bootstrap
 from tests.support.runtime_api import run_oracle
 
@@ -69,7 +70,7 @@ def test_log_lines_are_the_same(tmp_path: Path, logging: dict[str, Any], level: 
         oracle.invoke(event)
         theirs = [normalise(line) for record in oracle.read_records() for line in record.rstrip("\n").split("\n")]
     with run_bootstrap(tmp_path, "app.handler", environment) as bootstrap:
-        template, _ = bootstrap.initialise()
+        template, _ = bootstrap.initialise(frames.ALWAYS_SHARE)
         worker = bootstrap.fork(template, prepare=False)
         worker.invoke(event)
         said = [template.output + worker.output]

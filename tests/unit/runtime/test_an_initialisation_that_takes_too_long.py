@@ -62,6 +62,7 @@ def test_it_is_told_once_as_the_functions_timeout() -> None:
         keeper,
         init_limit_seconds=10,
         timed_out=TIMED_OUT,
+        sharing=0,
         respawn=lambda: (0, Ends(*os.pipe())),
     )
     lineage.adopt_candidate(Ends(*os.pipe()))

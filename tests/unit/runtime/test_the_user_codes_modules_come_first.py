@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lambent_runtime.forking import Footprint, explain_unforkable
+from lambent_runtime.forking import Footprint
 from lambent_runtime.loader import is_coroutine_handler
 from lambent_runtime.paths import build_search_path, find_shadowed
+from lambent_runtime.sharing import explain_unforkable
 
 
 def test_the_search_path_is_lambdas() -> None:

@@ -35,12 +35,12 @@ _NO_BREAK_SPACE = "\u00a0"
 
 
 class FaultError(Exception):
-    """A failure of the runtime's own contract, not an exception of the handler."""
+    """A failure of the runtime's own contract, not an exception of the handler. `exception_type` and `msg` are AWS's names."""
 
     def __init__(self, error_type: str, message: str, trace: list[str] | None = None) -> None:
         super().__init__(message)
-        self.error_type = error_type
-        self.message = message
+        self.error_type = self.exception_type = error_type
+        self.message = self.msg = message
         self.trace = trace
 
 

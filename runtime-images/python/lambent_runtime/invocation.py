@@ -43,8 +43,8 @@ class Invocation:
         meta = self.meta
         context = LambdaContext(
             self.request_id,
-            _parse(meta.get("clientContext"), "Client Context"),
-            _parse(meta.get("identity"), "Cognito Identity"),
+            parse_header(meta.get("clientContext"), "Client Context"),
+            parse_header(meta.get("identity"), "Cognito Identity"),
             self.deadline_ms,
             meta.get("arn"),
             meta.get("tenantId"),
@@ -54,6 +54,10 @@ class Invocation:
     def set_trace_variable(self) -> None:
         """`_X_AMZN_TRACE_ID` is this invocation's, or not set."""
         _trace_variable.set(self.meta.get("traceId"))
+
+    def encode_payload(self, payload: bytes, failed_as: str | None = None) -> bytes:
+        """The RESULT frame of a payload as it is; `failed_as` is the error's type where it is an error."""
+        return self._encode(payload, 0 if failed_as is None else frames.FAILED | _FLAGS.get(failed_as, 0))
 
     def encode_result(self, result: Any, logs: Logs) -> bytes:
         """The RESULT frame of what the handler returned."""
@@ -87,8 +91,8 @@ class Invocation:
         return frames.encode(frames.RESULT, self.number, payload, flags=flags, value=peak)
 
 
-def _parse(given: Any, name: str) -> Any:
-    """Client context and identity travel as their JSON text."""
+def parse_header(given: Any, name: str) -> Any:
+    """The object of a client context or an identity, which travel as their JSON text. Raises FaultError."""
     if not isinstance(given, str):
         return given
     if not given:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 # fmt: off
 _LOADED_ON_LAMBDA = frozenset((
-    "__main__", "_collections_abc", "_weakrefset", "abc", "builtins", "codecs", "collections", "contextlib", "copyreg", "decimal",
+    "__main__", "_collections_abc", "_weakrefset", "abc", "awslambdaric", "builtins",
+    "codecs", "collections", "contextlib", "copyreg", "decimal",
     "encodings", "enum", "functools", "genericpath", "importlib", "io", "itertools", "json", "keyword", "lambent_runtime",
     "linecache", "logging", "math", "numbers", "operator", "os", "posixpath", "re", "reprlib", "site", "stat", "string", "sys",
     "threading", "time", "token", "tokenize", "traceback", "types", "typing", "warnings", "weakref", "zipimport",
@@ -33,12 +34,16 @@ def build_search_path(task_root: str, layers_dir: str, runtime_dir: str, current
 
 def find_shadowed(modules: list[str], task_root: str) -> list[str]:
     """Modules, of those loaded, that the user's code brings a file or folder of the same name for and that Lambda would not have loaded."""
-    try:
-        entries = {entry.partition(".")[0] for entry in os.listdir(task_root)}  # noqa: PTH208 - pathlib costs 3 ms of a cold start
-    except OSError:
-        return []
+    entries = {entry.partition(".")[0] for entry in _list_folder(task_root)}
     shadowed = entries.intersection(find_replaceable(modules))
     return [name for name in modules if name.partition(".")[0] in shadowed]
+
+
+def _list_folder(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - pathlib costs 3 ms of a cold start
+    except OSError:
+        return []
 
 
 def find_replaceable(modules: Iterable[str]) -> list[str]:
@@ -49,6 +54,12 @@ def find_replaceable(modules: Iterable[str]) -> list[str]:
 def prepare_imports(task_root: str, layers_dir: str, runtime_dir: str) -> None:
     """Set `sys.path` and forget preloaded modules that the user's code replaces."""
     sys.path[:] = build_search_path(task_root, layers_dir, runtime_dir, sys.path)
+    for folder in sys.path[:3]:
+        if any(name.endswith(".pth") for name in _list_folder(folder)):
+            import site  # noqa: PLC0415 - few packages still come with such files
+
+            # As AWS's bootstrap does for the code's folder and the layers': namespace packages of older kinds live by it.
+            site.addsitedir(folder)
     for name in find_shadowed(list(sys.modules), task_root):
         del sys.modules[name]
     sys.path_importer_cache.pop(task_root, None)

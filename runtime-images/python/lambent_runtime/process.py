@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lambent_runtime import confinement, forking, frames, worker
+from lambent_runtime import confinement, forking, frames, hooks, worker
 from lambent_runtime.channel import Channel, ChannelClosedError
 from lambent_runtime.draws import Draws
 from lambent_runtime.errors import UNHANDLED_AT_INIT, FaultError, build_exception_error, build_fault_error, format_import_trace
@@ -48,6 +48,7 @@ def main(runtime_dir: str) -> None:
     _give_way_under_memory_pressure()
     enter(os.environ["LAMBDA_TASK_ROOT"])
     unbuffer_standard_streams()
+    hooks.offer()
     os.closerange(_CHANNEL_DESCRIPTOR + 1, _LAST_DESCRIPTOR)
     channel = Channel(_CHANNEL_DESCRIPTOR)
     why = confinement.confine(hidden, fixed)
@@ -176,6 +177,7 @@ def _initialise(channel: Channel, logs: Logs, layers_dir: str, runtime_dir: str,
         sys.dont_write_bytecode = writes_bytecode
     logging.warning(UNHANDLED_AT_INIT)  # noqa: LOG015 - the root logger, as AWS's runtime does
     logs.log_error(error)
+    hooks.tell_init_error(error)
     meta = json.dumps({"traceback": trace[-_TRACE_FRAMES:]}).encode()
     channel.write(frames.encode(frames.INIT_FAILED, meta=meta, payload=to_json(error).encode()))
     sys.exit(1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import CoroutineType
 from typing import Any
 
-from lambent_runtime import frames
+from lambent_runtime import frames, hooks
 from lambent_runtime.channel import Channel
 from lambent_runtime.errors import FaultError
 from lambent_runtime.invocation import Invocation
@@ -18,7 +19,7 @@ def serve(channel: Channel, handler: Any, logs: Logs, afterwards: Callable[[], b
 
     SystemExit, KeyboardInterrupt and whatever else is no Exception leave through here and end the process as they would on Lambda.
     """
-    runner = _CoroutineRunner()
+    modules = sys.modules
     while True:
         frame = channel.read()
         if frame.kind != frames.INVOKE:
@@ -29,17 +30,18 @@ def serve(channel: Channel, handler: Any, logs: Logs, afterwards: Callable[[], b
         if tenant_id.get() != tenant:
             tenant_id.set(tenant)
         invocation.set_trace_variable()
-        channel.write(_run(invocation, handler, logs, runner))
+        hooked = modules.get(hooks.BOOTSTRAP)
+        channel.write(_run(invocation, handler, logs) if hooked is None else hooks.answer(hooked, invocation, handler, logs))
         if afterwards is not None and afterwards():
             afterwards = None
 
 
-def _run(invocation: Invocation, handler: Any, logs: Logs, runner: _CoroutineRunner) -> bytes:
+def _run(invocation: Invocation, handler: Any, logs: Logs) -> bytes:
     try:
         event, context = invocation.build_arguments()
         result = handler(event, context)
         if isinstance(result, CoroutineType):
-            result = runner.run(result)
+            result = coroutine_runner.run(result)
     except FaultError as fault:
         return invocation.encode_fault(fault, logs)
     except Exception as error:  # noqa: BLE001 - the user's code may raise anything; the caller gets it
@@ -60,3 +62,7 @@ class _CoroutineRunner:
 
             self._runner = asyncio.Runner()
         return self._runner.run(coroutine)
+
+
+coroutine_runner = _CoroutineRunner()
+"""The one of this process."""

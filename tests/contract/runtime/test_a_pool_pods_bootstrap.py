@@ -201,3 +201,14 @@ def test_code_that_closes_all_it_finds_costs_the_template_at_most(tmp_path: Path
         template = Worker(ends)
         assert template.next_frame() is None
         template.close()
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_path_files_beside_the_code_are_read_as_on_lambda(tmp_path: Path, *, pooled: bool) -> None:
+    (tmp_path / "vendored").mkdir()
+    (tmp_path / "vendored" / "inner.py").write_text("NAME = __name__\n")
+    (tmp_path / "vendored.pth").write_text("vendored\n")
+    environment = write(tmp_path, app="import inner\ndef handler(event, context):\n    return inner.NAME\n")
+    with run_generic_bootstrap(tmp_path) if pooled else run_bootstrap(tmp_path, "app.handler", environment) as bootstrap:
+        worker = bootstrap.become(environment)[0] if pooled else bootstrap.worker()
+        assert worker.invoke(b"{}").payload == b'"inner"'

@@ -148,3 +148,15 @@ def test_what_the_import_has_called_is_as_it_was_once_it_has_run(tmp_path: Path)
         [(builtin, seed, shared)] = draw(pod, 1)
         assert builtin == shared == "<built-in function urandom>"
         assert seed == "random"
+
+
+def test_generators_of_modules_that_were_imported_ahead_begin_anew_in_each_worker(tmp_path: Path) -> None:
+    (tmp_path / "extra").mkdir()
+    (tmp_path / "extra" / "ahead_of_all.py").write_text("import random\nrng = random.Random()\n")
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task" / "app.py").write_text(f"import ahead_of_all\nDRAW = ahead_of_all.rng.random\n{HANDLER}")
+    environment = environment_of(configure(tmp_path / "task", "app.handler"))
+    with run_generic_bootstrap(tmp_path / "task", "ahead_of_all", PYTHONPATH=str(tmp_path / "extra")) as bootstrap:
+        first, _ = bootstrap.become(environment)
+        workers = [first, bootstrap.fork(prepare=False), bootstrap.fork(prepare=False)]
+        assert len({worker.invoke(b"{}").payload for worker in workers}) == 3

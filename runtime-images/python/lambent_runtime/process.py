@@ -25,7 +25,7 @@ from lambent_runtime.logs import Logs, Sink, set_up_logging, unbuffer_standard_s
 from lambent_runtime.marshal import to_json
 from lambent_runtime.paths import prepare_imports
 from lambent_runtime.renewal import find_generators, renew
-from lambent_runtime.sharing import Imported, explain_apart
+from lambent_runtime.sharing import explain_apart, explain_unforkable
 from lambent_runtime.surroundings import configure, enter, rehearse
 
 _CHANNEL_DESCRIPTOR = 3
@@ -83,13 +83,11 @@ def _live(channel: Channel, layers_dir: str, runtime_dir: str, replaceable: list
     handler = _initialise(channel, logs, layers_dir, runtime_dir, draws)
     coroutine = is_coroutine_handler(handler)
     ready = {"durationMs": (time.monotonic() - started) * 1000, "coroutine": coroutine}
-    if draws is None:
-        why = "it was forked to serve"
-    else:
-        grown = forking.measure_resident_kib() - resident
-        imported = Imported(ready["durationMs"], grown, draws.stop(), before, forking.take_footprint(apart))
-        sharing = (apart or order).sharing
-        why = explain_apart(sharing, imported)
+    why = "it was forked to serve"
+    if draws is not None:
+        sharing, grown = (apart or order).sharing, forking.measure_resident_kib() - resident
+        why = explain_apart(sharing, duration_ms=ready["durationMs"], grown_kib=grown, drawn=draws.stop())
+        why = why or explain_unforkable(before, forking.take_footprint(apart))
         if not why and sharing & frames.ALWAYS_SHARE:
             find_generators()
     afterwards = None

@@ -5,7 +5,7 @@ Rules and reasons: docs/decisions/0011-what-copies-of-one-import-share.md.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from lambent_runtime import frames
 from lambent_runtime.forking import Footprint
@@ -15,28 +15,19 @@ _SMALL_KIB: Final = 4096
 """An import that takes less of both is not worth sharing: it is run as fast as its process is forked."""
 
 
-class Imported(NamedTuple):
-    """What an import has taken and what it has left behind."""
+def explain_apart(sharing: int, *, duration_ms: float, grown_kib: int, drawn: str) -> str:
+    """Why each worker imports for itself; empty where they share the import, if it can be forked. `sharing`: flags of FORK or CONFIGURE.
 
-    duration_ms: float
-    grown_kib: int
-    """Resident memory that the process has gained."""
-    drawn: str
-    """What it has drawn that only one environment may have (lambent_runtime.draws); empty: nothing."""
-    before: Footprint
-    after: Footprint
-
-
-def explain_apart(sharing: int, imported: Imported) -> str:
-    """Why each worker imports for itself; empty where they share the import. `sharing`: flags of FORK or CONFIGURE."""
+    `grown_kib` is the resident memory that the process has gained, `drawn` what it has drawn that only one environment may have
+    (lambent_runtime.draws).
+    """
     if sharing & frames.NEVER_SHARE:
         return "the Function says so"
-    unforkable = explain_unforkable(imported.before, imported.after)
-    if unforkable or sharing & frames.ALWAYS_SHARE:
-        return unforkable
-    if imported.duration_ms < _QUICK_MS and imported.grown_kib < _SMALL_KIB:
+    if sharing & frames.ALWAYS_SHARE:
+        return ""
+    if duration_ms < _QUICK_MS and grown_kib < _SMALL_KIB:
         return "it is imported as fast as it is forked"
-    return imported.drawn
+    return drawn
 
 
 def explain_unforkable(before: Footprint, after: Footprint) -> str:

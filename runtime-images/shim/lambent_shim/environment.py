@@ -1,9 +1,9 @@
 """The environment variables of the user's processes: those that the function's author set, with Lambda's. Pure.
 
 Names and defaults: Lambda developer guide, "Defined runtime environment variables". Reserved ones always have Lambda's value; the
-others only where the user sets none. Of the container's own variables nothing is left that came with the runtime's image, by the
-kubelet or from Kubernetes: on Lambda there is nothing of that kind, and code that finds `KUBERNETES_SERVICE_HOST` believes that it may
-ask the API server.
+others only where the user sets none. Of the container's own variables nothing is left that came with the runtime's image or from
+Kubernetes: on Lambda there is nothing of that kind, and code that finds `KUBERNETES_SERVICE_HOST` believes that it may ask the API
+server. HOSTNAME stays: it is how code tells pods apart.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from lambent_shim.configuration import Configuration
 
 _HIDDEN_PREFIX = "LAMBENT_"
 _KUBERNETES_PREFIX = "KUBERNETES_"
-_HOST_NAME = "HOSTNAME"
 _TRACE_DAEMON_HOST, _TRACE_DAEMON_PORT = "127.0.0.1", "2000"
 """Where Lambda says that X-Ray's daemon listens. Here nobody does: what is sent is lost inside of the pod, as a datagram may be."""
 
@@ -77,10 +76,7 @@ def _keep_own(configuration: Configuration, container: Mapping[str, str], image:
     for name, value in container.items():
         if name.startswith(_HIDDEN_PREFIX):
             continue
-        if name.startswith(_KUBERNETES_PREFIX):
-            theirs = not configuration.service_account
-        else:
-            theirs = name == _HOST_NAME or image.get(name) == value
+        theirs = image.get(name) == value or (name.startswith(_KUBERNETES_PREFIX) and not configuration.service_account)
         if name in named or not theirs:
             kept[name] = value
     return kept

@@ -2,77 +2,69 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable
-from typing import Any
+import socket
 
 from lambent_shim import failures
 from lambent_shim.lineage import Lineage
+from lambent_shim.process import Process
 from lambent_shim.spawn import Ends
 
 TIMED_OUT = failures.time_out(3)
 
 
-class _Process:
-    def __init__(self, ends: Ends) -> None:
-        self.channel, self.init_error, self.pid = ends.channel, None, 0
+def make_ends() -> Ends:
+    """Of a process that says nothing."""
+    near, far = socket.socketpair()
+    far.detach()
+    reading, _ = os.pipe()
+    return Ends(near.detach(), reading)
 
 
-class _Loop:
-    def __init__(self) -> None:
-        self.later: list[Callable[[], None]] = []
+class Keeper:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.processes: list[Process] = []
+        self.ended: list[Process] = []
+        self.failed: asyncio.Queue[failures.InitError] = asyncio.Queue()
 
-    def time(self) -> float:
-        return 100.0
+    def watch(self, ends: Ends) -> Process:
+        process = Process(self._loop, ends, on_frame=lambda *_: None, on_output=lambda *_: None, on_silent=lambda _: None)
+        self.processes.append(process)
+        return process
 
-    def call_later(self, delay: float, callback: Callable[..., None], *arguments: Any) -> Any:
-        self.later.append(lambda: callback(*arguments))
-
-        class _Handle:
-            def cancel(self) -> None:
-                pass
-
-        return _Handle()
-
-
-class _Keeper:
-    def __init__(self) -> None:
-        self.ended: list[object] = []
-        self.failed: list[failures.InitError] = []
-
-    def watch(self, ends: Ends) -> Any:
-        return _Process(ends)
-
-    def claim(self, process: Any, pid: int) -> None:
+    def claim(self, process: Process, pid: int) -> None:
         process.pid = pid
 
-    def end(self, process: object, why: str) -> None:
+    def expect(self, child: Process, source: Process) -> None: ...
+
+    def end(self, process: Process, why: str) -> None:
         self.ended.append(process)
 
     def is_fertile_again(self) -> None: ...
 
     def initialisation_failed(self, error: failures.InitError, duration_ms: float) -> None:
-        self.failed.append(error)
+        self.failed.put_nowait(error)
 
 
 def test_it_is_told_once_as_the_functions_timeout() -> None:
-    loop, keeper = _Loop(), _Keeper()
-    lineage = Lineage(
-        loop,  # type: ignore[arg-type]
-        keeper,
-        init_limit_seconds=10,
-        timed_out=TIMED_OUT,
-        sharing=0,
-        respawn=lambda: (0, Ends(*os.pipe())),
-    )
-    lineage.adopt_candidate(Ends(*os.pipe()))
-    candidate = lineage.candidate
-    assert candidate is not None
-    loop.later.pop()()
-    assert keeper.ended == [candidate]
-    assert [error.failure for error in keeper.failed] == [TIMED_OUT]
-    # Its end is no news any more, neither for those who were told nor for those who have begun another one since.
-    lineage.adopt_candidate(Ends(*os.pipe()))
-    assert not lineage.bury(candidate, 9)
-    assert lineage.candidate is not None
-    assert len(keeper.failed) == 1
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        keeper = Keeper(loop)
+        lineage = Lineage(loop, keeper, init_limit_seconds=0.001, timed_out=TIMED_OUT, sharing=0, respawn=lambda: (0, make_ends()))
+        lineage.adopt_candidate(make_ends())
+        first = keeper.processes[0]
+        assert (await keeper.failed.get()).failure == TIMED_OUT
+        assert keeper.ended == [first]
+        # Its end is no news any more, neither for those who were told nor for those who have begun another one since.
+        assert lineage.candidate is None
+        lineage.adopt_candidate(make_ends())
+        assert not lineage.bury(first, failures.KILLED)
+        assert lineage.candidate is keeper.processes[1]
+        assert keeper.failed.empty()
+        lineage.close()
+        for process in keeper.processes:
+            process.close()
+
+    asyncio.run(run())

@@ -32,7 +32,7 @@ def test_nothing_of_the_images_build_gets_through_but_what_the_users_own_image_s
     container = IMAGE | {"MODEL_FOLDER": "/models", "PYTHON_VERSION": "3.11.12", "HOSTNAME": "hello-7d9f"}
     environment = build_environment(parse(), container, log_stream=STREAM, image=IMAGE)
     assert "PIP_BREAK_SYSTEM_PACKAGES" not in environment
-    assert "HOSTNAME" not in environment
+    assert environment["HOSTNAME"] == "hello-7d9f"
     assert (environment["MODEL_FOLDER"], environment["PYTHON_VERSION"]) == ("/models", "3.11.12")
     assert (environment["LANG"], environment["PATH"]) == ("en_US.UTF-8", "/usr/local/bin:/bin:/opt/bin")
 
@@ -45,7 +45,7 @@ def test_kubernetes_variables_are_there_only_for_who_asked_for_a_service_account
 
 
 def test_what_the_author_names_stays_whatever_it_is() -> None:
-    own = {"HOSTNAME": "mine", "PIP_BREAK_SYSTEM_PACKAGES": "1", "KUBERNETES_SERVICE_HOST": "proxy"}
+    own = {"PIP_BREAK_SYSTEM_PACKAGES": "1", "KUBERNETES_SERVICE_HOST": "proxy"}
     environment = build_environment(parse(variables=list(own)), own | {"KUBERNETES_PORT": "x"}, log_stream=STREAM, image=IMAGE)
     assert own.items() <= environment.items()
     assert "KUBERNETES_PORT" not in environment

@@ -9,17 +9,16 @@ import os
 from types import CoroutineType
 from typing import Any
 
+from lambent_runtime.context import LambdaContext
+from lambent_runtime.errors import FaultError as FaultException
 from lambent_runtime.errors import build_error as make_error
 from lambent_runtime.errors import build_exception_error, build_fault_error
 from lambent_runtime.invocation import parse_header
 from lambent_runtime.loader import load_handler as _get_handler
 from lambent_runtime.logs import LambdaLoggerFilter, LambdaLoggerHandler, Logs, Unbuffered, current_request_id, tenant_id
+from lambent_runtime.marshal import to_json
+from lambent_runtime.runtime_client import LambdaRuntimeClient
 from lambent_runtime.worker import coroutine_runner
-
-from awslambdaric.lambda_context import LambdaContext  # isort: skip
-from awslambdaric.lambda_runtime_client import LambdaRuntimeClient  # isort: skip
-from awslambdaric.lambda_runtime_exception import FaultException  # isort: skip
-from awslambdaric.lambda_runtime_marshaller import to_json  # isort: skip
 
 __all__ = ["LambdaLoggerFilter", "LambdaLoggerHandler", "Unbuffered", "_get_handler", "make_error"]
 

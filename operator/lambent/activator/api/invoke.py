@@ -98,7 +98,7 @@ def parse_invoke(request: HttpRequest) -> InvokeRequest:
     check_json(payload)
     context = headers.get("x-amz-client-context")
     trace_id = headers.get(TRACE_HEADER, "")
-    if wrong := what_is_wrong(trace_id):
+    if trace_id and (wrong := what_is_wrong(trace_id)):
         raise ApiError("InvalidParameterValueException", 400, wrong)
     return InvokeRequest(
         function=function,

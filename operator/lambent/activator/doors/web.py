@@ -86,7 +86,7 @@ class WebDoor:
     def _invoke(
         self, target: Target, request: HttpRequest, call: Call, payload_format: ModuleType, policy: Cors | None, respond: Respond
     ) -> Ticket | None:
-        if wrong := what_is_wrong(call.trace_id):
+        if TRACE_HEADER in request.lower and (wrong := what_is_wrong(call.trace_id)):
             self._record.refused(request, call.request_id, CALLER_BAD_REQUEST, wrong)
             respond(web_error(400, wrong, CALLER_BAD_REQUEST, call.request_id))
             return None

@@ -112,7 +112,6 @@ class RequestReader:
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
-        self._forget()
         self.phase = Phase.HEAD
         self._headers = []
         self._head_size = 0

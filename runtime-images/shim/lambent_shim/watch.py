@@ -10,7 +10,7 @@ from typing import Final
 from lambent_shim.configuration import Storage
 from lambent_shim.descendants import find_descendants
 from lambent_shim.failures import OUT_OF_MEMORY, STORAGE_FULL
-from lambent_shim.memory import Reading, judge, judge_exact
+from lambent_shim.memory import Reading, Verdict, judge, judge_exact
 from lambent_shim.process import Process
 from lambent_shim.procfs import StatmReader, read_proportional, read_shared, read_statm
 from lambent_shim.shared_memory import SharedMemory
@@ -22,6 +22,8 @@ _MEASURE_SECONDS: Final = 0.1
 """How often to measure exactly, which takes the kernel a millisecond per 100 MiB."""
 
 
+_MOST_MEASURED: Final = 128
+"""Processes of one worker that are measured exactly: some 30 ms. Where there are more, what they share counts for each of them."""
 _FILES_KIB: Final = 32 * 1024
 """So much of what is resident beyond the template's and not anonymous may be shared memory unseen, until the container as a whole tells."""
 NOTHING: Final = (0, 0, 0, 0)
@@ -135,6 +137,12 @@ class MemoryWatch:
         shared = self._add_mapped(shared, template_kib, readings)
         near = self._limit_kib - usage if 0 < usage <= self._limit_kib else None
         verdict = judge(self._limit_kib, template_kib, readings, shared_kib=shared, near_kib=near)
+        if verdict.kill is not None and self._families.get(verdict.kill):
+            readings = {process: self._without_copies(process, reading) for process, reading in readings.items()}
+            verdict = judge(self._limit_kib, template_kib, readings, shared_kib=shared, near_kib=near)
+            # Measuring takes a third of the time at most: the more there is to measure, the less often.
+            least = 2 * (time.monotonic() - now)
+            verdict = Verdict(verdict.kill, verdict.measure, max(verdict.look_again_seconds, least))
         if len(workers) == 1:
             workers[0].watched_kib = max(workers[0].watched_kib, readings[workers[0]].resident + shared)
         if verdict.kill is not None:
@@ -152,6 +160,13 @@ class MemoryWatch:
         if template_kib + mapped + sum(reading.resident for reading in readings.values()) <= self._limit_kib:
             return mapped
         return max(shared_kib, sum(read_proportional(pid)[1] for process in readings for pid in self._pids_of(process)))
+
+    def _without_copies(self, process: Process, reading: Reading) -> Reading:
+        """What it has with its descendants, where a page that several of them have mapped counts once, as after a fork, not for each."""
+        pids = self._pids_of(process)
+        if not 1 < len(pids) <= _MOST_MEASURED:
+            return reading
+        return Reading(sum(read_proportional(pid)[0] for pid in pids), reading.promised, reading.shared)
 
     def _pids_of(self, process: Process) -> list[int]:
         return [process.pid, *self._families.get(process, ())]

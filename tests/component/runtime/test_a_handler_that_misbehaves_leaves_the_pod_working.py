@@ -59,6 +59,21 @@ def grow(event, context):
 def fill_by_a_child(event, context):
     return subprocess.run([sys.executable, "-c", "x = b'y' * 10**9"]).returncode
 
+def fork_a_pool(event, context):
+    kept = bytearray(b"x") * (60 << 20)
+    children = []
+    for _ in range(8):
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            os.close(writing)
+            os.read(reading, 1)
+            os._exit(kept[0])
+        children.append(writing)
+    time.sleep(0.5)
+    for writing in children:
+        os.close(writing)
+    return [os.waitstatus_to_exitcode(os.wait()[1]) for _ in children]
+
 def unmarshallable(event, context):
     return {1, 2}
 
@@ -183,6 +198,16 @@ def test_an_exception_leaves_the_worker_and_its_state(tmp_path: Path) -> None:
     assert unmarshallable.json["errorType"] == "Runtime.MarshalError"
     assert unmarshallable.meta["reason"] == "Function.BadResponse"
     assert fine.json == 3
+
+
+def test_children_share_what_they_were_forked_with_and_it_counts_once(tmp_path: Path) -> None:
+    async def run() -> list[Result]:
+        async with linked_shim(tmp_path, CODE) as (link, _):
+            return [await link.call({"do": do}) for do in ("fork_a_pool", "count")]
+
+    forked, after = asyncio.run(run())
+    assert forked.json == [ord("x")] * 8
+    assert after.json == 2
 
 
 def test_an_event_that_is_no_json_is_the_callers_mistake(tmp_path: Path) -> None:

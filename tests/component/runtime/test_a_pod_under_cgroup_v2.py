@@ -42,7 +42,8 @@ def shared_mapping(event):
     write_all(mmap.mmap(-1, 900 << 20))
 
 def shared_memory(event):
-    write_all(multiprocessing.shared_memory.SharedMemory(create=True, size=900 << 20).buf)
+    memory = multiprocessing.shared_memory.SharedMemory(create=True, size=900 << 20)
+    write_all(memory.buf)
 
 def memory_file(event):
     write_file(os.memfd_create("filled"))
@@ -124,7 +125,6 @@ def mmap_address(size):
 KILLED = "Runtime exited with error: signal: killed"
 OF_ITS_OWN = PodLimits(container=True)
 STORM: dict[str, Any] = {"timeoutSeconds": 10, "memoryMiB": 1024}
-"""Memory for many processes: what each shares with the one it was forked from counts for each."""
 
 
 async def call(link: ScriptedLink, do: str, **fields: Any) -> Result:
@@ -144,7 +144,20 @@ def test_the_shim_is_pid_1_and_sees_its_own_control_group_alone(tmp_path: Path) 
     assert status == 0
 
 
-@pytest.mark.parametrize("kind", ["anonymous", "fill_at_once", "children"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "anonymous",
+        "fill_at_once",
+        "children",
+        "shared_mapping",
+        "shared_memory",
+        "memory_file",
+        "removed_file",
+        "system_v",
+        "volume_in_memory",
+    ],
+)
 def test_memory_of_every_kind_counts_and_the_next_invocation_works(tmp_path: Path, kind: str) -> None:
     async def run() -> tuple[Result, Any, int]:
         async with linked_shim(tmp_path, CODE, limits=OF_ITS_OWN) as (link, shim):

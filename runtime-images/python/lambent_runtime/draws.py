@@ -48,11 +48,14 @@ class Draws:
             self._wrap_seed(generator)
         self._before = _describe_global_states()
 
-    def stop(self) -> str:
-        """End; what was drawn first, and where, in words for the log. Empty: nothing."""
+    def stop(self) -> None:
+        """End: all is as it was."""
         self._watching = False
         for put_back in self._put_back:
             put_back()
+
+    def explain(self) -> str:
+        """What was drawn first, and where, in words for the log; empty: nothing."""
         after = _describe_global_states()
         for name, state in after.items():
             if not self._first and state != self._before.get(name, _FRESH):

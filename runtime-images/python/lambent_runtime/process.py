@@ -85,8 +85,9 @@ def _live(channel: Channel, layers_dir: str, runtime_dir: str, replaceable: list
     ready = {"durationMs": (time.monotonic() - started) * 1000, "coroutine": coroutine}
     why = "it was forked to serve"
     if draws is not None:
+        draws.stop()
         sharing, grown = (apart or order).sharing, forking.measure_resident_kib() - resident
-        why = explain_apart(sharing, duration_ms=ready["durationMs"], grown_kib=grown, drawn=draws.stop())
+        why = explain_apart(sharing, duration_ms=ready["durationMs"], grown_kib=grown, explain_drawn=draws.explain)
         why = why or explain_unforkable(before, forking.take_footprint(apart))
         if not why and sharing & frames.ALWAYS_SHARE:
             find_generators()

@@ -5,6 +5,7 @@ Rules and reasons: docs/decisions/0011-what-copies-of-one-import-share.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from lambent_runtime import frames
@@ -15,11 +16,11 @@ _SMALL_KIB: Final = 4096
 """An import that takes less of both is not worth sharing: it is run as fast as its process is forked."""
 
 
-def explain_apart(sharing: int, *, duration_ms: float, grown_kib: int, drawn: str) -> str:
+def explain_apart(sharing: int, *, duration_ms: float, grown_kib: int, explain_drawn: Callable[[], str]) -> str:
     """Why each worker imports for itself; empty where they share the import, if it can be forked. `sharing`: flags of FORK or CONFIGURE.
 
-    `grown_kib` is the resident memory that the process has gained, `drawn` what it has drawn that only one environment may have
-    (lambent_runtime.draws).
+    `grown_kib` is the resident memory that the process has gained; `explain_drawn` says what the import has drawn that only one
+    environment may have (lambent_runtime.draws), and is asked only where that decides.
     """
     if sharing & frames.NEVER_SHARE:
         return "the Function says so"
@@ -27,7 +28,7 @@ def explain_apart(sharing: int, *, duration_ms: float, grown_kib: int, drawn: st
         return ""
     if duration_ms < _QUICK_MS and grown_kib < _SMALL_KIB:
         return "it is imported as fast as it is forked"
-    return drawn
+    return explain_drawn()
 
 
 def explain_unforkable(before: Footprint, after: Footprint) -> str:

@@ -25,4 +25,4 @@ LARGE = {"duration_ms": 1.0, "grown_kib": 4096}
 def test_it_is_shared_where_it_is_worth_it_and_has_drawn_nothing_or_where_the_function_says_so(
     sharing: int, taken: dict[str, float], drawn: str, *, shared: bool
 ) -> None:
-    assert (explain_apart(sharing, **taken, drawn=drawn) == "") == shared  # type: ignore[arg-type]
+    assert (explain_apart(sharing, **taken, explain_drawn=lambda: drawn) == "") == shared  # type: ignore[arg-type]

@@ -62,6 +62,9 @@ class CrewEvents(Protocol):
     def crew_gone(self, process: Process) -> None:
         """A process has been buried."""
 
+    def crew_importing(self) -> None:
+        """A process begins to import the handler."""
+
     def crew_stuck(self) -> None:
         """A process that was to fork does not, and is replaced."""
 
@@ -229,6 +232,7 @@ class Crew:
             process.attend(on_frame=self._on_frame, on_output=self._on_output, on_silent=self._on_silent)
             self._processes.add(process)
         self.lineage.continue_with(prepared, candidate, self.watch(apart))
+        self._events.crew_importing()
 
     def _on_frame(self, process: Process, frame: frames.Frame) -> None:
         if frame.kind == frames.RESULT:
@@ -248,6 +252,8 @@ class Crew:
         self._forks.settle(process)
         if process in self._starting or self.lineage.is_expected(process):
             self._forks.expect(process, process)
+        if process is self.lineage.candidate:
+            self._events.crew_importing()
         if process.doomed:
             process.kill(process.doomed)
         status = self._unclaimed.pop(pid, None)

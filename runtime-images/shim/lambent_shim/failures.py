@@ -17,6 +17,8 @@ TIMEOUT: Final = "Function.Timeout"
 OUT_OF_MEMORY: Final = "Function.OutOfMemory"
 STORAGE_FULL: Final = "Function.StorageFull"
 EXIT: Final = "Function.Exit"
+TOO_MANY_PROCESSES: Final = "too many processes"
+"""Why a worker was ended; its invocation fails with EXIT."""
 INIT_ERROR: Final = "Function.InitError"
 RESPONSE_TOO_LARGE: Final = "Function.ResponseTooLarge"
 BAD_RESPONSE: Final = "Function.BadResponse"
@@ -78,6 +80,11 @@ def explain_exit(status: int, *, out_of_memory: bool) -> Failure:
     if code == 0:
         return Failure(EXIT, EXIT_ERROR, "Runtime exited without providing a reason")
     return Failure(EXIT, EXIT_ERROR, f"Runtime exited with error: exit status {code}")
+
+
+def too_many_processes(count: int, most: int) -> Failure:
+    """The failure of an invocation that has started so many processes, where so many are allowed."""
+    return Failure(EXIT, EXIT_ERROR, f"Runtime exited with error: signal: killed: {count} processes run, {most} are allowed")
 
 
 def storage_full(what: str) -> Failure:

@@ -194,7 +194,8 @@ class Lineage:
                 self._loop.call_later(FORK_RETRY_SECONDS, self.initialise)
                 return True
             self._fork_retries = 0
-            self._fail_candidate(process.init_error or failures.init_failure(failures.explain_exit(status, out_of_memory=False)))
+            out_of_memory = process.doomed == failures.OUT_OF_MEMORY
+            self._fail_candidate(process.init_error or failures.init_failure(failures.explain_exit(status, out_of_memory=out_of_memory)))
         elif process is self._prepared:
             self._prepared = None
             if not self._closing:

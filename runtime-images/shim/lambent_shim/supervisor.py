@@ -24,7 +24,7 @@ from lambent_shim.podlog import PodLog
 from lambent_shim.process import Process
 from lambent_shim.report import Usage
 from lambent_shim.tally import Tally
-from lambent_shim.watch import MemoryWatch
+from lambent_shim.watch import MOST_PROCESSES, MemoryWatch
 
 ABANDON_GRACE_SECONDS: Final = 0.5
 """How long a coroutine may take to end after its cancellation before its worker is killed."""
@@ -198,6 +198,10 @@ class Supervisor:
         """Nothing more will be asked about this process."""
         self.watch.forget(process)
 
+    def crew_importing(self) -> None:
+        """What an import takes counts as what an invocation does."""
+        self.watch.wake()
+
     def crew_stuck(self) -> None:
         """Somebody has stopped what workers are forked from, or what is to be one."""
         self._log.note("a process that a worker is to be forked from, or is to become one, does not go on: it is replaced")
@@ -216,6 +220,12 @@ class Supervisor:
         self._blame(process)
         self.crew.kill(process, failures.OUT_OF_MEMORY)
         self._fail_all(process, failures.explain_exit(failures.KILLED, out_of_memory=True))
+        self._dispatch_waiting()
+
+    def exceed_processes(self, process: Process, count: int) -> None:
+        """The worker has started more processes than a function may: end them all, and fail what it runs."""
+        self.crew.kill(process, failures.TOO_MANY_PROCESSES)
+        self._fail_all(process, failures.too_many_processes(count, MOST_PROCESSES))
         self._dispatch_waiting()
 
     def exceed_storage(self, process: Process, what: str) -> None:
@@ -237,8 +247,12 @@ class Supervisor:
 
     @property
     def active(self) -> set[Process]:
-        """Workers that run an invocation."""
-        return {invocation.process for invocation in self._running.values() if invocation.process is not None}
+        """Workers that run an invocation, and who imports the handler."""
+        active = {invocation.process for invocation in self._running.values() if invocation.process is not None}
+        candidate = self.crew.lineage.candidate
+        if candidate is not None:
+            active.add(candidate)
+        return active
 
     def _fail(self, invocation: Invocation, failure: Failure, *, at_limit: bool = False) -> None:
         """Answer for a process that did not."""

@@ -10,7 +10,7 @@ from typing import Final
 from lambent_shim.configuration import Storage
 from lambent_shim.descendants import find_descendants
 from lambent_shim.failures import OUT_OF_MEMORY, STORAGE_FULL
-from lambent_shim.memory import Reading, Verdict, judge, judge_exact
+from lambent_shim.memory import SHORTEST_LOOK_SECONDS, Reading, Verdict, judge, judge_exact
 from lambent_shim.process import Process
 from lambent_shim.procfs import StatmReader, read_proportional, read_shared, read_statm
 from lambent_shim.shared_memory import SharedMemory
@@ -29,6 +29,8 @@ _FILES_KIB: Final = 32 * 1024
 NOTHING: Final = (0, 0, 0, 0)
 
 
+MOST_PROCESSES: Final = 1024
+"""Below one worker: Lambda's limit of processes and threads (Lambda quotas). The shim has to be able to fork, and pids are the node's."""
 _ENDING_SECONDS: Final = 2.0
 _SETTLING_SECONDS: Final = 0.2
 """What an ended process had is free soon after it has been collected; what it has started ends a little later."""
@@ -49,8 +51,9 @@ class MemoryWatch:
         living: Callable[[], Iterable[Process]],
         shared: SharedMemory,
         on_excess: Callable[[Process], None],
-        storage: Iterable[Storage] = (),
-        on_storage_excess: Callable[[Process, str], None] = lambda _process, _text: None,
+        storage: Iterable[Storage],
+        on_storage_excess: Callable[[Process, str], None],
+        on_processes: Callable[[Process, int], None],
     ) -> None:
         self._loop = loop
         self._limit_kib = limit_mib * 1024
@@ -64,6 +67,7 @@ class MemoryWatch:
         """Workers that are being ended for what they have filled, and since when they may have (seconds since the epoch)."""
         self._on_excess = on_excess
         self._end_writer = on_storage_excess
+        self._on_processes = on_processes
         self._storage = [
             StorageWatch(folder, pids=self._running_pids, call_soon=lambda go_on: loop.call_later(0.001, go_on)) for folder in storage
         ]
@@ -129,6 +133,11 @@ class MemoryWatch:
         if now - self._families_at > _FAMILY_SECONDS:
             self._families_at = now
             self._families = {process: find_descendants(process.pid) for process in workers}
+            for process in workers:
+                if len(self._families[process]) > MOST_PROCESSES:
+                    self._on_processes(process, len(self._families[process]))
+                    self._timer = self._loop.call_later(SHORTEST_LOOK_SECONDS, self._look)
+                    return
         template = self._template()
         base = read_statm(template.pid) if template is not None and template not in workers else NOTHING
         template_kib = base[0]

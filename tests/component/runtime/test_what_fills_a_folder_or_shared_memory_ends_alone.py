@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.scripted_activator import Result, linked_shim
+from tests.support.pool_pod import became, become, linked_pool_pod
+from tests.support.scripted_activator import Result, ScriptedActivator, ScriptedLink, linked_shim, run_shim
 
 CODE = """
 import mmap, os, time
@@ -136,3 +139,36 @@ def test_what_several_processes_share_counts_once(tmp_path: Path) -> None:
     result = asyncio.run(run())
     assert result.json == [0, 0, 0, 0]
     assert 60 <= result.meta["memoryMb"] <= 128
+
+
+@pytest.mark.parametrize("pool", [False, True], ids=["own pod", "pool pod"])
+def test_an_import_that_takes_too_much_memory_fails_as_an_invocation_does(tmp_path: Path, pool: bool) -> None:
+    code = "large = b'x' * (900 << 20)\n\ndef handler(event, context):\n    return 1\n"
+
+    async def run() -> tuple[dict[str, Any], Result]:
+        async with importing(tmp_path, code, pool=pool) as link:
+            outcome = await link.initialised()
+            return outcome, await link.call()
+
+    outcome, failed = asyncio.run(run())
+    assert (outcome["ok"], outcome["errorType"]) == (False, "Runtime.ExitError")
+    assert outcome["errorMessage"] == "Runtime exited with error: signal: killed"
+    assert failed.meta["reason"] == "Function.OutOfMemory"
+
+
+@asynccontextmanager
+async def importing(folder: Path, code: str, *, pool: bool) -> AsyncIterator[ScriptedLink]:
+    """A link whose pod has just begun to import the code."""
+    if pool:
+        async with linked_pool_pod(folder) as (links, _):
+            links[0].send(become(code))
+            await became(links[0])
+            yield links[0]
+        return
+    activator = ScriptedActivator()
+    await activator.listen()
+    async with run_shim(folder, code, activator.address) as _:
+        link = await activator.accept()
+        link.welcome()
+        yield link
+    activator.close()

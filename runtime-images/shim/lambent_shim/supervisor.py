@@ -30,8 +30,8 @@ ABANDON_GRACE_SECONDS: Final = 0.5
 """How long a coroutine may take to end after its cancellation before its worker is killed."""
 
 _NEAR_LIMIT: Final = 0.9
-_FILE_TIME_SECONDS: Final = 0.02
-"""A file's time is the kernel's last tick, up to so much before the clock."""
+_FILE_TIME_SECONDS: Final = 0.1
+"""A file's time is the kernel's last tick, which on a busy virtual machine is up to so much before the clock."""
 _WORTH_SHARING_MS: Final = 100
 """An import that takes longer is better shared: where it can't be, its author may want to know why."""
 

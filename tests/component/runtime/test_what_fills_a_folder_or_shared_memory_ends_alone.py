@@ -85,8 +85,8 @@ def test_who_writes_too_much_is_ended_and_the_others_go_on(tmp_path: Path, deed:
     storage = [{"path": str(scratch), "sizeMiB": 16, "field": "spec.ephemeralStorage"}]
 
     async def run() -> tuple[Result, Any, Any]:
+        (scratch / "of-before").write_bytes(b"x" * 4096)
         async with linked_shim(task, CODE, concurrency=2, storage=storage) as (link, _):
-            (scratch / "of-before").write_bytes(b"x" * 4096)
             await link.call({"do": "who"})
             other = link.invoke({"do": "who", "seconds": 3})
             failed = await link.result(link.invoke({"do": deed, "path": str(scratch / "large"), "mib": 40}))

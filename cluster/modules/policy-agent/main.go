@@ -23,14 +23,21 @@ import (
 )
 
 // A sync takes some 30 calls of iptables and 60 ms of CPU: a burst of pods shares one, so that the agent does not compete with
-// what is measured. The first change after a pause is followed at once.
-const between = time.Second
+// what is measured. The first change after a pause is followed at once: a pod that has just got its address waits for that.
+const between = 500 * time.Millisecond
 
-// matters tells whether a change of a pod changes whom a policy selects.
+// selectable tells whether rules can be about an object: a pod without an address is in none.
+func selectable(object any) bool {
+	pod, isPod := object.(*core.Pod)
+	return !isPod || pod.Status.PodIP != ""
+}
+
+// matters tells whether a change of an object changes whom a policy selects.
 func matters(before, after any) bool {
 	old, isPod := before.(*core.Pod)
 	pod, _ := after.(*core.Pod)
-	return !isPod || old.Status.Phase != pod.Status.Phase || old.Status.PodIP != pod.Status.PodIP || !maps.Equal(old.Labels, pod.Labels)
+	return selectable(after) &&
+		(!isPod || old.Status.Phase != pod.Status.Phase || old.Status.PodIP != pod.Status.PodIP || !maps.Equal(old.Labels, pod.Labels))
 }
 
 func run() error {
@@ -88,7 +95,11 @@ func run() error {
 		}
 	}
 	handler := cache.ResourceEventHandlerFuncs{
-		AddFunc: func(any) { change() },
+		AddFunc: func(object any) {
+			if selectable(object) {
+				change()
+			}
+		},
 		UpdateFunc: func(before, after any) {
 			if matters(before, after) {
 				change()

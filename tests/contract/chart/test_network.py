@@ -95,6 +95,10 @@ def test_statistics_come_from_activators_and_links_from_pods_of_lambents() -> No
     assert links["from"] == [
         {"namespaceSelector": {}, "podSelector": {"matchExpressions": [{"key": "lambent.dev/role", "operator": "Exists"}]}}
     ]
+    (everybodys,) = [
+        rule for rule in policy_of("activator", "--set-json=networkPolicy.linksFrom=[]")["ingress"] if rule["ports"][0]["port"] == 8081
+    ]
+    assert "from" not in everybodys
 
 
 @pytest.mark.parametrize("subnet", [versions.POD_SUBNET, versions.SERVICE_SUBNET, versions.ENGINE_NETWORK_POOL])

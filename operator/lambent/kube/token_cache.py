@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from lambent.kube.errors import KubeUnavailableError
 from lambent.kube.tokens import PodIdentity, TokenRefusedError
 
 Review = Callable[[str], Awaitable[PodIdentity]]
@@ -26,11 +27,14 @@ class TokenCache:
         *,
         accepted_seconds: float = 300.0,
         refused_seconds: float = 10.0,
+        at_once: int = 32,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """More than `at_once` unknown tokens at a time are not asked about: whoever reaches the port could make up any number."""
         self._review = review
         self._accepted_seconds = accepted_seconds
         self._refused_seconds = refused_seconds
+        self._at_once = at_once
         self._clock = clock
         self._known: dict[bytes, tuple[float, PodIdentity | TokenRefusedError]] = {}
         self._asking: dict[bytes, asyncio.Task[PodIdentity | TokenRefusedError]] = {}
@@ -43,6 +47,9 @@ class TokenCache:
             return _unwrap(known[1])
         task = self._asking.get(key)
         if task is None:
+            proved = known is not None and not isinstance(known[1], TokenRefusedError)
+            if not proved and len(self._asking) >= self._at_once:
+                raise KubeUnavailableError(0, "TooManyReviews", f"{self._at_once} tokens are being reviewed already", "TokenReview")
             task = asyncio.create_task(self._ask(key, token))
             self._asking[key] = task
             task.add_done_callback(lambda _: self._asking.pop(key, None))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
+import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +22,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from lambent.activator import exchange
 from tests.component.activator.conftest import HANDLERS, ActivatorProcess, Loopback, function
 from tests.support.waiting import wait_for
 
@@ -47,6 +51,25 @@ def call(
         return response.status, {key.lower(): value for key, value in response.getheaders()}, response.read()
     finally:
         connection.close()
+
+
+def test_an_activator_that_was_stopped_fails_nothing_that_had_not_started(loopback: Loopback) -> None:
+    """Pods go while it stands still; what callers have sent meanwhile lies in the kernel beside the ends of their links."""
+    activator = loopback.activator(ACT)
+    gone = [loopback.shim(ACT, activator) for _ in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        before = [pool.submit(invoke, activator, "act", {"sleep": 0}) for _ in range(8)]
+        assert all("FunctionError" not in each.result() for each in before)
+        os.kill(activator.process.pid, signal.SIGSTOP)
+        try:
+            for shim in gone:
+                shim.kill()
+            asked = [pool.submit(invoke, activator, "act", {"sleep": 0}) for _ in range(8)]
+            late = loopback.shim(ACT, activator, ready=False)
+            time.sleep(exchange.STOPPED_SECONDS + 0.5)
+        finally:
+            os.kill(activator.process.pid, signal.SIGCONT)
+        assert {each.result()["Payload"]["pod"] for each in asked} == {late.pod}
 
 
 @pytest.fixture

@@ -6,6 +6,11 @@ import json
 import re
 from typing import Any
 
+import pytest
+
+from lambent.activator.admission.model import FunctionKey
+from lambent.activator.cluster.verifier import check_pod
+from lambent.activator.hello import Hello, Identity
 from lambent.api.files import inline_files
 from lambent.api.function import parse_function
 from lambent.api.shim import SHIM_VARIABLE
@@ -66,6 +71,18 @@ def test_a_function_with_its_own_image_leaves_the_runtime_to_it() -> None:
     configuration = told(image="team/hello:1", runtime=None)
 
     assert parse_configuration(json.dumps(configuration), runtime_dir="/var/runtime", pod="hello-1").runtime == "python3.11"
+
+
+@pytest.mark.parametrize("role", ["function", "candidate"])
+def test_what_a_pods_shim_says_of_itself_is_what_the_activator_finds_in_the_pod(role: str) -> None:
+    function = parse_function(a_manifest(**EVERYTHING))
+    template = build_pod_template(function, "abc", role, inline_files({"app.py": ""}), RuntimeImage("x"), INSTALLATION)
+    (variable,) = [item for item in template["spec"]["containers"][0]["env"] if item["name"] == SHIM_VARIABLE]
+    told = parse_configuration(variable["value"], runtime_dir="/var/runtime", pod="hello-1")
+    hello = Hello("", FunctionKey(told.namespace, told.function), told.revision, told.pod, told.concurrency, draining=False, phases={})
+    pod = {"metadata": {**template["metadata"], "name": "hello-1", "uid": "u"}, "spec": template["spec"]}
+
+    assert check_pod(hello, pod, namespace=told.namespace, name="hello-1", uid="u") == Identity("hello-1", "u")
 
 
 def test_the_pod_is_what_the_image_expects() -> None:

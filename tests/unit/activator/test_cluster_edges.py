@@ -242,7 +242,8 @@ BAD = Initialization("r1", FAILED, 0.0, "Runtime.ImportModuleError", "no module"
         (GOOD, None, ("r1", ""), True),
         (GOOD, None, None, True),
         (GOOD, Initialization("r1", SUCCEEDED, 99.0), ("r1", ""), False),
-        (BAD, GOOD, ("r1", ""), True),
+        (BAD, GOOD, ("r1", ""), False),
+        (BAD, GOOD, ("r1", "r1"), False),
         (BAD, BAD, ("r1", ""), False),
         (Initialization("r1", FAILED, 0.0, "Runtime.ImportModuleError", "other"), BAD, ("r1", ""), True),
         (GOOD, Initialization("r0", SUCCEEDED), ("r1", "r0"), True),
@@ -260,9 +261,10 @@ def test_an_outcome_is_written_again_after_a_failure_and_the_last_one_wins() -> 
     client.errors = [ConflictError(409, "Conflict", "no")]
 
     async def scenario() -> None:
-        reporter = KubeReporter(client, lambda _: None, lambda _: ("r1", ""), QUICK)  # type: ignore[arg-type]
+        reporter = KubeReporter(client, lambda _: None, lambda _: ("r1", ""), QUICK, pause_seconds=0)  # type: ignore[arg-type]
         reporter.report(KEY, BAD)
         reporter.report(KEY, GOOD)
+        reporter.report(KEY, BAD)
         while reporter._tasks:  # noqa: ASYNC110 - the loop's next turn is all that is waited for
             await asyncio.sleep(0)
 
@@ -277,7 +279,7 @@ def test_an_outcome_waits_for_a_watch_that_is_behind() -> None:
     seen = iter([("r0", "r0"), ("r0", "r0"), ("r1", "r0")])
 
     async def scenario() -> None:
-        reporter = KubeReporter(client, lambda _: None, lambda _: next(seen, ("r1", "r0")), QUICK)  # type: ignore[arg-type]
+        reporter = KubeReporter(client, lambda _: None, lambda _: next(seen, ("r1", "r0")), QUICK, pause_seconds=0)  # type: ignore[arg-type]
         reporter.report(KEY, BAD)
         while reporter._tasks:  # noqa: ASYNC110 - the loop's next turn is all that is waited for
             await asyncio.sleep(0)
@@ -285,6 +287,43 @@ def test_an_outcome_waits_for_a_watch_that_is_behind() -> None:
     asyncio.run(scenario())
 
     assert [body["status"]["initialization"]["outcome"] for _, _, body in client.asked] == [FAILED]
+
+
+def test_outcomes_that_never_stop_are_written_ever_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ScriptedClient()
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        now, real = 0.0, loop.time
+        monkeypatch.setattr(loop, "time", lambda: real() + now)
+        reporter = KubeReporter(client, lambda _: None, lambda _: ("r1", ""), QUICK)  # type: ignore[arg-type]
+        for turn in range(876):
+            now = turn / 146
+            reporter.report(KEY, Initialization("r1", FAILED, 0.0, "E", str(turn)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        assert len(client.asked) == 3, "at once, after a second, and after three, of six"
+        reporter.report(KEY, Initialization("r0", FAILED, 0.0, "E", "another revision"))
+        await reporter.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_outcome_of_another_revision_waits_for_none() -> None:
+    client = ScriptedClient()
+
+    async def scenario() -> None:
+        reporter = KubeReporter(client, lambda _: None, lambda _: ("r2", "r1"), QUICK)  # type: ignore[arg-type]
+        reporter.report(KEY, BAD)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        reporter.report(KEY, Initialization("r2", SUCCEEDED))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert [body["status"]["initialization"]["revision"] for _, _, body in client.asked] == ["r1", "r2"]
+        await reporter.close()
+
+    asyncio.run(scenario())
 
 
 def test_an_outcome_that_nobody_asks_for_is_dropped_in_the_end() -> None:

@@ -110,6 +110,27 @@ def test_a_refusal_is_remembered_for_a_short_time_only() -> None:
     asyncio.run(run())
 
 
+def test_tokens_that_are_made_up_flood_no_api_server() -> None:
+    async def run() -> None:
+        reviews, clock = Reviews(), Clock()
+        cache = TokenCache(reviews, accepted_seconds=300, at_once=4, clock=clock)
+        await cache.identify("an activator's")
+        reviews.gate.clear()
+        clock.now = 300.0
+        made_up = [asyncio.create_task(cache.identify(str(number))) for number in range(100)]
+        await asyncio.sleep(0)
+        known = asyncio.create_task(cache.identify("an activator's"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(reviews.asked) == 1 + 4 + 1, "one that was accepted before is asked about whatever comes besides"
+        reviews.gate.set()
+        assert await known == IDENTITY
+        refused = [each for each in await asyncio.gather(*made_up, return_exceptions=True) if isinstance(each, KubeUnavailableError)]
+        assert len(refused) == 96
+
+    asyncio.run(run())
+
+
 def test_calls_at_the_same_time_share_a_review_and_one_that_leaves_does_not_end_it() -> None:
     async def run() -> None:
         reviews = Reviews()

@@ -30,6 +30,8 @@ WITHOUT_NODE: Final = "spec.nodeName="
 LOOK_SECONDS: Final = 0.25
 """Between decisions while pods wait: that time has passed is no event."""
 WRITE_SECONDS: Final = 2.0
+REMEMBERED: Final = 4096
+"""Functions of which it is known when a pod of theirs was last let go."""
 AT_ONCE: Final = 8
 """Gates that are lifted at the same time: the API server has others to serve."""
 
@@ -136,6 +138,9 @@ class Gatekeeper:
             why = str(error) or f"no answer within {WRITE_SECONDS:g} s"
             _log.warning("pod not let go, trying again: %s", why, extra=fields)
             return
+        self._lifted_at.pop(pod.function, None)
         self._lifted_at[pod.function] = time.time()
+        if len(self._lifted_at) > REMEMBERED:
+            del self._lifted_at[next(iter(self._lifted_at))]
         self._gates.lifted(pod, self._clock())
         self._metrics.gate_lifted("left_behind" if lift.left_behind else "wanted")

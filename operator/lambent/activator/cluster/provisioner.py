@@ -22,6 +22,8 @@ from lambent.tasks.supervisor import Failed
 
 FIELD_MANAGER = "lambent-activator"
 TRIES = 20
+REMEMBERED = 4096
+"""Functions of which it is known when they were last raised: it tells where the time of a start went."""
 
 _log = logging.getLogger("lambent.activator.provisioner")
 
@@ -106,7 +108,10 @@ class KubeProvisioner:
                 else:
                     done = wanted
                     if scale.written:
+                        self._raised.pop(function, None)
                         self._raised[function] = time.time()
+                        if len(self._raised) > REMEMBERED:
+                            del self._raised[next(iter(self._raised))]
                         _log.info(
                             "scale raised", extra={"namespace": function.namespace, "function": function.name, "replicas": scale.replicas}
                         )

@@ -54,7 +54,7 @@ def test_get_shows_the_state_at_a_glance(workspace: Workspace, run: Kubectl) -> 
     head, row = functions.splitlines()
     assert head.split() == ["NAME", "READY", "REASON", "RUNTIME", "REPLICAS", "URL", "AGE"]
     assert row.split()[:6] == ["glance", "True", "Ready", "python3.11", "0", f"http://glance.{workspace.namespace}"]
-    assert triggers.splitlines()[1].split()[:6] == ["glance", "glance", "http", "glance.example", "/x", "True"]
+    assert triggers.splitlines()[1].split()[:6] == ["glance", "glance", "http", "glance.shop.example", "/x", "True"]
     assert "function.lambent.dev/glance" in both
     assert "trigger.lambent.dev/glance" in both
 

@@ -191,19 +191,15 @@ def test_pulling_ahead_can_be_left_out_and_reaches_tainted_nodes_where_asked() -
     assert everywhere["spec"]["template"]["spec"]["tolerations"] == [{"operator": "Exists"}]
 
 
-def test_links_come_from_the_pods_of_functions_and_of_pools() -> None:
-    policy = find(rendered_by_default(), "NetworkPolicy", "lambent-activator")["spec"]
-    (peer,) = next(rule["from"] for rule in policy["ingress"] if rule["ports"][0]["port"] == 8081)
+def test_the_label_by_which_an_installation_may_choose_who_links_is_on_functions_and_pools_pods() -> None:
     function = parse_function(a_manifest())
     labels = [
         build_pod_template(function, "abc", "candidate", None, RuntimeImage("x"), INSTALLATION)["metadata"]["labels"],
         build_pool_deployment("default", "python3.11", RuntimeImage("x"), INSTALLATION)["spec"]["template"]["metadata"]["labels"],
     ]
 
-    (wanted,) = peer["podSelector"]["matchExpressions"]
-    assert wanted["operator"] == "Exists"
-    assert all(wanted["key"] in found for found in labels)
-    assert peer["namespaceSelector"] == {}
+    assert "key: lambent.dev/role, operator: Exists" in (CHART / "values.yaml").read_text()
+    assert all("lambent.dev/role" in found for found in labels)
 
 
 def test_network_policies_can_be_left_to_another_tool() -> None:

@@ -49,13 +49,18 @@ def _addresses(api: KubeApi, image: str) -> Iterator[None]:
         yield
 
 
+def pod_address(workspace: Workspace, name: str) -> str:
+    """The address of a function's pod: it serves by its link before its status has one."""
+    return str(wait_for(lambda: workspace.pods(name)[0]["status"].get("podIP"), f"the pod of {name} to have an address"))
+
+
 @pytest.fixture(scope="module")
 def shut(workspace: Workspace, control_plane: ControlPlane, stranger: Neighbor) -> Places:
     """Places that a function may not reach."""
     workspace.deploy(function("other", ECHO))
     node = workspace.api.list("Node", None)[0]["status"]["addresses"][0]["address"]
     return {
-        "another function": (workspace.pods("other")[0]["status"]["podIP"], 9001),
+        "another function": (pod_address(workspace, "other"), 9001),
         "another tenant": (stranger.address, PORT),
         "the API server": API_SERVER,
         "the kubelet": (node, 10250),
@@ -180,7 +185,7 @@ def test_strangers_reach_the_front_door_and_the_link_port_alone(control_plane: C
 
 def test_nobody_calls_a_functions_pod(workspace: Workspace, stranger: Neighbor, housemate: Neighbor) -> None:
     workspace.deploy(function("called", ECHO))
-    place = {"it": (workspace.pods("called")[0]["status"]["podIP"], 9001)}
+    place = {"it": (pod_address(workspace, "called"), 9001)}
 
     wait_for(lambda: stranger.reaches(place) == {"it": False}, "the policy of the function")
     assert housemate.reaches(place) == {"it": False}
@@ -195,7 +200,7 @@ def test_metrics_are_read_from_the_monitoring_namespace(
         ensure_namespace(api, "monitoring", "restricted")
     scraper = start_neighbor(api, image, "monitoring", "e2e-scraper")
     places = {role: (address_of(control_plane, role), 9090) for role in ("controller", "activator", "autoscaler")}
-    places["function"] = (workspace.pods("scraped")[0]["status"]["podIP"], 9001)
+    places["function"] = (pod_address(workspace, "scraped"), 9001)
     others = {"statistics": (address_of(control_plane, "autoscaler"), 8083)}
 
     wait_for(lambda: scraper.reaches(places) == all_of(places, reached=True), "all metrics to be read")

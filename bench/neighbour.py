@@ -33,7 +33,7 @@ def measure(rounds: int) -> list[Result]:
         kube.wait_for_zero(BURSTING)
         pool.wait_for_pool(2)
         quiet += call_steadily(SECONDS, lambda: None)
-        with _bursting_process() as burst:
+        with start_load("bench.neighbour") as burst:
             beside += call_steadily(SECONDS, partial(_burst, burst))
     ratio = quantile(beside, 0.95) / quantile(quiet, 0.95)
     print(f"  neighbour: p95 {quantile(quiet, 0.95):.2f} ms quiet, {quantile(beside, 0.95):.2f} ms beside a burst", flush=True)
@@ -44,13 +44,14 @@ def measure(rounds: int) -> list[Result]:
     ]
 
 
-def _bursting_process() -> subprocess.Popen[str]:
-    """In a process of its own: a hundred threads beside the steady caller would make it wait for the interpreter, not for the answer.
+def start_load(module: str) -> subprocess.Popen[str]:
+    """Start a load generator in a process of its own and return it once it is ready. Raises BenchError where it ends before.
 
-    It is up before anything is measured: the start of a load generator is no function's cold start.
+    In the steady caller's process a hundred threads would make it wait for the interpreter, not for the answer; and the start of a load
+    generator is no function's cold start, so it is up before anything is measured.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.neighbour"],
+        [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -58,7 +59,8 @@ def _bursting_process() -> subprocess.Popen[str]:
         cwd=kube.ROOT,
     )
     assert process.stdout is not None
-    process.stdout.readline()
+    if process.stdout.readline().strip() != "ready":
+        raise kube.BenchError(f"{module} did not come up: {process.communicate()[1].strip()}")
     return process
 
 

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from bench import functions, kube
-from bench.neighbour import SECONDS, STEADY, call_steadily
+from bench.neighbour import SECONDS, STEADY, call_steadily, start_load
 from bench.report import Result, quantile
 from lambent.api.group import API_VERSION, FUNCTIONS, TRIGGERS
 from lambent.kube.client import KubeClient
@@ -39,7 +39,7 @@ def measure(rounds: int) -> list[Result]:
     kube.wait_ready(STEADY)
     quiet: list[float] = []
     beside: list[float] = []
-    tenant = _tenant_process()
+    tenant = start_load("bench.tenant")
     try:
         for number in range(rounds):
             quiet += call_steadily(SECONDS, lambda: None)
@@ -56,22 +56,6 @@ def measure(rounds: int) -> list[Result]:
     print(f"  tenant: p95 {quantile(quiet, 0.95):.2f} ms quiet, {quantile(beside, 0.95):.2f} ms beside it", flush=True)
     kube.kubectl("-n", kube.NAMESPACE, "delete", "functions.lambent.dev", STEADY)
     return [Result("another namespace's p95 beside a hostile tenant, over its quiet p95", ratio, "×", "lower", 1.5, 1.1)]
-
-
-def _tenant_process() -> subprocess.Popen[str]:
-    """In a process of its own, ready before anything is measured."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.tenant"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=kube.ROOT,
-    )
-    assert process.stdout is not None
-    if process.stdout.readline().strip() != "ready":
-        raise kube.BenchError(f"the tenant did not come up: {process.communicate()[1].strip()}")
-    return process
 
 
 def _act(process: subprocess.Popen[str]) -> None:

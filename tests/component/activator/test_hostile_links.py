@@ -14,15 +14,12 @@ from typing import Any
 import aiohttp
 import pytest
 from picows import WSError, WSMsgType, ws_connect
-from prometheus_client import CollectorRegistry
 
 from lambent.activator.activator import Activator
-from lambent.activator.admission.model import Limits
 from lambent.activator.unproved import LinkLimits
 from lambent.api import link as wire
-from lambent.telemetry.activator_metrics import ActivatorMetrics
 from tests.component.activator.conftest import ActivatorProcess, Loopback, function
-from tests.component.activator.test_links import HELLO, Raw, Surroundings, dial, until
+from tests.component.activator.test_links import HELLO, Raw, Surroundings, dial, link_port, until
 
 UPGRADE = (
     b"GET /link HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -46,14 +43,8 @@ class Asked(Surroundings):
 def with_limits(limits: LinkLimits, scenario: Callable[[Activator, Asked], Awaitable[None]]) -> None:
     async def run() -> None:
         surroundings = Asked()
-        metrics = ActivatorMetrics(CollectorRegistry())
-        activator = Activator(Limits(), surroundings, surroundings, surroundings, metrics, identity="a", link_limits=limits)
-        await activator.start_links("127.0.0.1", 0)
-        try:
-            async with asyncio.timeout(20):
-                await scenario(activator, surroundings)
-        finally:
-            await activator.close(0)
+        async with link_port(surroundings, limits) as activator:
+            await scenario(activator, surroundings)
 
     asyncio.run(run())
 

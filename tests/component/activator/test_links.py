@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from lambent.activator.activator import Activator
 from lambent.activator.admission.model import Failure, FunctionKey, Invocation, Limits
 from lambent.activator.hello import Hello, Identity, LinkRefusedError
 from lambent.activator.reply import Reply
+from lambent.activator.unproved import LinkLimits
 from lambent.api import link as wire
 from lambent.api.function import parse_function
 from lambent.api.status import Initialization
@@ -53,17 +55,25 @@ class Surroundings:
         self.reported.append(outcome)
 
 
+@asynccontextmanager
+async def link_port(surroundings: Surroundings, link_limits: LinkLimits | None = None) -> AsyncIterator[Activator]:
+    """An activator with an open link port, for 20 s at most."""
+    metrics = ActivatorMetrics(CollectorRegistry())
+    activator = Activator(Limits(), surroundings, surroundings, surroundings, metrics, identity="a", link_limits=link_limits)
+    await activator.start_links("127.0.0.1", 0)
+    try:
+        async with asyncio.timeout(20):
+            yield activator
+    finally:
+        await activator.close(0)
+
+
 def with_activator(scenario: Callable[[Activator, Surroundings], Awaitable[None]]) -> None:
     async def run() -> None:
         surroundings = Surroundings()
-        activator = Activator(Limits(), surroundings, surroundings, surroundings, ActivatorMetrics(CollectorRegistry()), identity="a")
-        activator.configuration.put_function(parse_function(FUNCTION))
-        await activator.start_links("127.0.0.1", 0)
-        try:
-            async with asyncio.timeout(20):
-                await scenario(activator, surroundings)
-        finally:
-            await activator.close(0)
+        async with link_port(surroundings) as activator:
+            activator.configuration.put_function(parse_function(FUNCTION))
+            await scenario(activator, surroundings)
 
     asyncio.run(run())
 

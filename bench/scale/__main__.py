@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench.kube import ROOT
+from bench.scale.run import main
 
-# The code under measure is the checkout's, which is installed nowhere.
-sys.path[:0] = [str(ROOT / "operator"), str(ROOT / "runtime-images" / "shim")]
-
-from bench.scale.run import main  # noqa: E402
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

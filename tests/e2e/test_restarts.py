@@ -39,6 +39,7 @@ def test_a_killed_activator_breaks_its_own_requests_only(workspace: Workspace, c
 
     answered_badly = [outcome for outcome in load.failures if outcome.response is not None]
     assert answered_badly == [], load.summary()
+    workspace.wait_reachable()
     assert workspace.result("sturdy", {"after": 1}) == {"after": 1}
 
 

@@ -85,13 +85,6 @@ def activators_logs(workspace: Workspace, control_plane: ControlPlane) -> str:
     return "".join(workspace.api.logs(SYSTEM, pod["metadata"]["name"], tail=200) for pod in control_plane.pods("activator"))
 
 
-def reachable(workspace: Workspace) -> bool:
-    try:
-        return workspace.visit("nobody").status == 404
-    except OSError:
-        return False
-
-
 def test_a_generic_pod_answers_from_zero_and_is_the_deployments_afterwards(workspace: Workspace) -> None:
     manifest = function("quick", {"app.py": NAMED, "lib/more.py": "x = 1"}, memory="512Mi", env=[{"name": "STAGE", "value": "dev"}])
     deploy_at_zero(workspace, manifest)
@@ -295,7 +288,7 @@ def test_activators_killed_at_any_step_leave_no_pod_that_is_nobodys_or_two_funct
         else:
             control_plane.kill("activator", grace_seconds=0)
         control_plane.wait_whole("activator")
-        wait_for(lambda: reachable(workspace), "the Service to lead to the new activators", 30)
+        workspace.wait_reachable()
 
     for name in names:
         assert workspace.result(name)["name"] == name

@@ -13,6 +13,8 @@ from tests.support.http_client import HttpClient, Response
 from tests.support.waiting import wait_for
 
 SYSTEM: Final = "lambent-system"
+CONNECTIONS_IN_A_ROW: Final = 20
+"""With two activators, of which one is gone, all of so many reach the other by chance once in a million times."""
 
 
 class Workspace:
@@ -66,6 +68,16 @@ class Workspace:
             yield load
             reached = load.answered()
             wait_for(lambda: load.answered() >= reached + warm, f"{warm} more calls of {name} to go well", 30)
+
+    def wait_reachable(self) -> None:
+        """Wait until all of many connections reach an activator: a node learns late which are gone, and refuses their share."""
+        wait_for(self._is_reachable, "every connection to reach an activator", 30)
+
+    def _is_reachable(self) -> bool:
+        try:
+            return all(self.visit("nobody").status == 404 for _ in range(CONNECTIONS_IN_A_ROW))
+        except OSError:
+            return False
 
     def delete(self, kind: str, name: str) -> None:
         """Deletes, as `kubectl delete --wait=false`."""

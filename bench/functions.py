@@ -18,6 +18,7 @@ def build_function(
     initial_scale: int = 1,
     runtime: str = "python3.11",
     pooled: bool = True,
+    cpu_request: str = "",
 ) -> dict[str, Any]:
     """A Function of one file `app.py`; one that is not `pooled` has an environment that a generic pod could not be given."""
     own = {} if pooled else {"env": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]}
@@ -32,6 +33,7 @@ def build_function(
             "concurrency": concurrency,
             "timeoutSeconds": 3,
             "scaling": {"minScale": 0, "maxScale": max_scale, "scaleToZeroAfterSeconds": idle_seconds, "initialScale": initial_scale},
+            **({"cpu": {"request": cpu_request}} if cpu_request else {}),
             **own,
         },
     }

@@ -101,6 +101,13 @@ def pod_metrics(namespace: str, pod: str, port: int) -> dict[str, float]:
     return {name: float(value) for name, value in lines}
 
 
+def pod_samples(namespace: str, pod: str, port: int, name: str) -> list[tuple[str, float]]:
+    """Labels, as written, and values of one metric of a pod's /metrics, read through the API server."""
+    text = kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/metrics")
+    lines = (line.rsplit(" ", 1) for line in text.splitlines() if line.startswith(name + "{"))
+    return [(labels, float(value)) for labels, value in lines]
+
+
 def system_pods(component: str) -> list[str]:
     """Names of the running pods of a part of the control plane (`controller`, `activator`, `autoscaler`)."""
     pods = get("pods", "-n", SYSTEM, "-l", f"app.kubernetes.io/component={component}")["items"]

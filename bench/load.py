@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
-from bench.kube import BenchError
+from bench.kube import BenchError, wait_for
 
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 
@@ -76,6 +77,17 @@ def parse_wrk(output: str) -> Load:
         refusals,
         errors,
     )
+
+
+def wait_for_free_ports(connections: int) -> None:
+    """Wait until the kernel has ports to spare for so many connections: with most in TIME_WAIT it searches a millisecond for each."""
+    low, high = (int(bound) for bound in Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+
+    def are_free() -> bool:
+        found = re.search(r"^TCP: .* tw (\d+)", Path("/proc/net/sockstat").read_text(), re.MULTILINE)
+        return found is None or int(found[1]) + connections < (high - low) / 2
+
+    wait_for("ports to be free", are_free)
 
 
 def run_wrk(address: tuple[str, int], host: str, connections: int, seconds: int) -> Load:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from bench import functions, kube, pool
 from bench.load import call
@@ -23,8 +24,7 @@ SECONDS = 8.0
 
 def measure(rounds: int) -> list[Result]:
     """The steady caller alone, then beside a burst of REQUESTS to a function at zero; `rounds` times."""
-    steady = functions.build_function(STEADY, functions.HELLO)
-    kube.apply(steady, functions.build_function(BURSTING, functions.HELLO, max_scale=20, idle_seconds=2, initial_scale=0))
+    kube.apply(build_steady(), functions.build_function(BURSTING, functions.HELLO, max_scale=20, idle_seconds=2, initial_scale=0))
     kube.wait_ready(STEADY)
     kube.wait_ready(BURSTING)
     quiet: list[float] = []
@@ -44,14 +44,19 @@ def measure(rounds: int) -> list[Result]:
     ]
 
 
-def start_load(module: str) -> subprocess.Popen[str]:
+def build_steady() -> dict[str, Any]:
+    """The function of the steady caller, with the CPU reserved that the chart reserves for it; the test cluster reserves a tenth of it."""
+    return functions.build_function(STEADY, functions.HELLO, cpu_request="72m")
+
+
+def start_load(module: str, *arguments: str) -> subprocess.Popen[str]:
     """Start a load generator in a process of its own and return it once it is ready. Raises BenchError where it ends before.
 
     In the steady caller's process a hundred threads would make it wait for the interpreter, not for the answer; and the start of a load
     generator is no function's cold start, so it is up before anything is measured.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

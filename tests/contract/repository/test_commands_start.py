@@ -18,7 +18,7 @@ def started_modules() -> list[str]:
     makefile = (CHECKOUT / "Makefile").read_text()
     named = re.findall(r"-m ((?:bench|tests)[\w.]*)", makefile)
     for path in sorted((CHECKOUT / "bench").rglob("*.py")):
-        named += re.findall(r'start_load\("([\w.]+)"\)', path.read_text())
+        named += re.findall(r'start_load\("([\w.]+)"', path.read_text())
     return sorted(set(named))
 
 

@@ -1,4 +1,4 @@
-"""Against a naive model: no key that was added is lost, none is worked on twice at a time, none comes before it is due."""
+"""Against a naive model: no key is lost, worked on twice at a time, or taken early; no namespace is taken twice before another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lambent.controller.work_queue import Key, WorkQueue
 
-KEYS = [Key("Function", "default", name) for name in "abc"]
+KEYS = [Key("Function", namespace, name) for namespace in ("one", "two", "three") for name in "abc"]
 
 
 class Queues(RuleBasedStateMachine):
@@ -17,6 +17,8 @@ class Queues(RuleBasedStateMachine):
         self.due: dict[Key, float] = {}
         self.working: set[Key] = set()
         self.now = 0.0
+        self.passed_over: dict[str, list[str]] = {}
+        """By namespace with a key that may be taken: the namespaces that were served since."""
 
     @rule(key=st.sampled_from(KEYS), delay=st.sampled_from([0.0, 1.0, 5.0]))
     def add(self, key: Key, delay: float) -> None:
@@ -31,7 +33,10 @@ class Queues(RuleBasedStateMachine):
             assert not ready
             return
         assert key in ready
-        assert self.due[key] == min(self.due[other] for other in ready)
+        assert self.due[key] == min(self.due[other] for other in ready if other.namespace == key.namespace)
+        self.passed_over = {other.namespace: [*self.passed_over.get(other.namespace, []), key.namespace] for other in ready}
+        self.passed_over.pop(key.namespace)
+        assert all(len(served) == len(set(served)) for served in self.passed_over.values())
         del self.due[key]
         self.working.add(key)
 

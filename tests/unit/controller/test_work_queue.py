@@ -85,3 +85,12 @@ def test_a_change_while_a_reconcile_fails_does_not_cut_the_pause_short() -> None
 
     assert queue.take(pause / 2) is None
     assert queue.take(pause) == A
+
+
+def test_a_namespace_with_a_thousand_objects_holds_up_no_other() -> None:
+    queue = WorkQueue()
+    for number in range(1000):
+        queue.add(Key("Trigger", "noisy", f"t{number}"), 0.0)
+    queue.add(A, 1.0)
+
+    assert A in [queue.take(1.0) for _ in range(2)]

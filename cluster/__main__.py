@@ -10,8 +10,8 @@ from cluster import gvisor, state, times
 from cluster import settings as reading
 from cluster.down import down
 from cluster.errors import ClusterError
+from cluster.host.locks import held
 from cluster.install import install
-from cluster.locks import held
 from cluster.product_images import ProductImage
 from cluster.settings import Settings, checkout_key
 from cluster.status import status

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cluster import debian, versions
-from cluster.command import run
-from cluster.content import content_key
-from cluster.engine import Engine
-from cluster.registry import Registry, has_image
+from cluster import versions
+from cluster.engine.engine import Engine
+from cluster.engine.registry import Registry, has_image
+from cluster.host import debian
+from cluster.host.command import run
+from cluster.host.content import content_key
 from cluster.settings import Settings
 
 PACKAGES = ("python3", "python-is-python3", "python3-venv", "python3-pip", "ca-certificates")

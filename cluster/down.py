@@ -4,11 +4,13 @@ import os
 import shutil
 from typing import Literal, cast
 
-from cluster import existing, own_engine, state, tools
-from cluster.engine import Engine, answering
+from cluster import existing, state
+from cluster.engine import own_engine
+from cluster.engine.engine import Engine, answering
 from cluster.errors import ClusterError
-from cluster.kind import Kind
-from cluster.progress import say
+from cluster.host import tools
+from cluster.host.progress import say
+from cluster.kind.kind import Kind
 from cluster.settings import Settings
 from cluster.state import State
 

@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from cluster import product_images, state, tools, versions
-from cluster.command import output
+from cluster import product_images, state, versions
 from cluster.errors import ClusterError
-from cluster.progress import say
+from cluster.host import tools
+from cluster.host.command import output
+from cluster.host.progress import say
 from cluster.settings import Settings
 from cluster.state import State
 

@@ -7,15 +7,16 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from cluster import state, tools
-from cluster.command import answers, output, run
-from cluster.content import content_key
-from cluster.engine import Engine
+from cluster import state
+from cluster.engine.engine import Engine
 from cluster.errors import ClusterError
-from cluster.go_build import architecture, find_go
-from cluster.kind import Kind
-from cluster.locks import held
-from cluster.progress import say, step
+from cluster.host import tools
+from cluster.host.command import answers, output, run
+from cluster.host.content import content_key
+from cluster.host.go_build import architecture, find_go
+from cluster.host.locks import held
+from cluster.host.progress import say, step
+from cluster.kind.kind import Kind
 from cluster.settings import Settings
 from cluster.up import engine_for
 

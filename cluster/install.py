@@ -3,11 +3,12 @@
 import os
 from pathlib import Path
 
-from cluster import state, tools
-from cluster.command import run
-from cluster.content import content_key
+from cluster import state
 from cluster.errors import ClusterError
-from cluster.progress import step
+from cluster.host import tools
+from cluster.host.command import run
+from cluster.host.content import content_key
+from cluster.host.progress import step
 from cluster.settings import Settings
 
 NAMESPACE = "lambent-system"

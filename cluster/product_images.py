@@ -9,12 +9,12 @@ from pathlib import Path
 
 from cluster import state
 from cluster.base_image import Bases
-from cluster.command import run
-from cluster.engine import Engine
+from cluster.engine.engine import Engine
+from cluster.engine.registry import image_id
 from cluster.errors import ClusterError
-from cluster.kind import Kind
-from cluster.progress import say, step
-from cluster.registry import image_id
+from cluster.host.command import run
+from cluster.host.progress import say, step
+from cluster.kind.kind import Kind
 from cluster.settings import Settings
 
 

@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from cluster import json_file
 from cluster.errors import ClusterError
+from cluster.host import json_file
 from cluster.settings import Settings
 
 Phase = Literal["creating", "created"]

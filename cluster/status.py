@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import Literal, cast
 
-from cluster import own_engine, product_images, state, tools
-from cluster.command import answers
-from cluster.engine import Engine, answering
-from cluster.kind import Kind
-from cluster.registry import image_id
+from cluster import product_images, state
+from cluster.engine import own_engine
+from cluster.engine.engine import Engine, answering
+from cluster.engine.registry import image_id
+from cluster.host import tools
+from cluster.host.command import answers
+from cluster.kind.kind import Kind
 from cluster.settings import Settings
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import json_file
+from cluster.host import json_file
 from cluster.settings import Settings
 
 

@@ -9,20 +9,23 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import base_image, existing, kind_config, node_image, own_engine, product_images, state, tools, versions
+from cluster import base_image, existing, product_images, state, versions
 from cluster.base_image import Bases
-from cluster.command import output
-from cluster.content import content_key
-from cluster.engine import Engine, Facts, answering, choose, why_none
+from cluster.engine import own_engine
+from cluster.engine.engine import Engine, Facts, answering, choose, why_none
+from cluster.engine.registry import Registry
 from cluster.errors import ClusterError
-from cluster.go_build import NODE_PROGRAMS, build
-from cluster.host import lacks_sys_resource
-from cluster.kind import Kind
-from cluster.locks import held
-from cluster.node_image import NodeImage
+from cluster.host import tools
+from cluster.host.capabilities import lacks_sys_resource
+from cluster.host.command import output
+from cluster.host.content import content_key
+from cluster.host.go_build import NODE_PROGRAMS, build
+from cluster.host.locks import held
+from cluster.host.progress import say
+from cluster.kind import kind_config, node_image
+from cluster.kind.kind import Kind
+from cluster.kind.node_image import NodeImage
 from cluster.product_images import ProductImage
-from cluster.progress import say
-from cluster.registry import Registry
 from cluster.settings import Settings
 from cluster.state import State
 

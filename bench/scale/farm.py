@@ -1,7 +1,7 @@
 """Stands for the containers that kwok does not run: for each function pod a shim that links, proves who it is, and answers.
 
-A process of its own: `python -m bench.scale.farm FOLDER PORT ACTIVATOR`. The slots are the real shim's (`lambent_shim.slots`), and so is
-the proof: a token bound to the pod, asked of the API server. What a handler does is to wait as long as the event says:
+A process of its own: `python -m bench.scale.farm FOLDER PORT ACTIVATOR`. The slots are the real shim's (`lambent_shim.link.slots`), and
+so is the proof: a token bound to the pod, asked of the API server. What a handler does is to wait as long as the event says:
 `{"seconds": 0.2}`.
 """
 
@@ -26,7 +26,7 @@ from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import KubeError
 from lambent.kube.paths import collection_path, object_path
 from lambent.kube.watch import Deleted, Listed, WatchEvent, watch_objects
-from lambent_shim.slots import Slots, Took
+from lambent_shim.link.slots import Slots, Took
 
 REDIAL_SECONDS = 0.5
 _INIT_MS = 80.0

@@ -7,11 +7,12 @@ import shutil
 from pathlib import Path
 
 from bench.kube import ROOT
-from cluster import go_build, settings, tools, versions
-from cluster.command import run
-from cluster.content import content_key
-from cluster.locks import held
-from cluster.progress import step
+from cluster import settings, versions
+from cluster.host import go_build, tools
+from cluster.host.command import run
+from cluster.host.content import content_key
+from cluster.host.locks import held
+from cluster.host.progress import step
 
 KWOK_MODULE = Path(__file__).parent / "kwok"
 KWOK_PACKAGE = "sigs.k8s.io/kwok/cmd/kwok"

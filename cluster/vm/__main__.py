@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster import settings as reading
 from cluster.errors import ClusterError
-from cluster.packages import install
+from cluster.host.packages import install
 from cluster.settings import Settings
 from cluster.vm import disks, machine, parts
 

@@ -8,13 +8,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster import base_image, debian
-from cluster.command import run
-from cluster.content import content_key
+from cluster import base_image
 from cluster.errors import ClusterError
-from cluster.locks import held
-from cluster.packages import program
-from cluster.progress import step
+from cluster.host import debian
+from cluster.host.command import run
+from cluster.host.content import content_key
+from cluster.host.locks import held
+from cluster.host.packages import program
+from cluster.host.progress import step
 from cluster.settings import Settings
 
 ARGUMENTS = "vm-arguments"

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from cluster.command import shown
 from cluster.errors import ClusterError
-from cluster.packages import program
+from cluster.host.command import shown
+from cluster.host.packages import program
 from cluster.vm.parts import Parts
 
 QEMU = {"qemu-system-x86_64": "qemu-system-x86"}

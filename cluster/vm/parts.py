@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cluster import versions
-from cluster.command import answers, output, run
-from cluster.content import content_key
 from cluster.errors import ClusterError
-from cluster.locks import held
-from cluster.progress import step
+from cluster.host.command import answers, output, run
+from cluster.host.content import content_key
+from cluster.host.locks import held
+from cluster.host.progress import step
 from cluster.settings import Settings
 
 KERNEL_PACKAGE = "linux-image-cloud-amd64"

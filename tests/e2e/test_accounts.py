@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from lambent.api.function import parse_function
-from lambent.controller.labels import child_metadata
-from lambent.controller.manifests import build_candidate, build_deployment, build_network_policy, build_service
-from lambent.controller.options import Installation, RuntimeImage
-from lambent.controller.pool_manifests import build_pool_deployment
+from lambent.api.functions.function import parse_function
+from lambent.controller.resources.function import build_candidate, build_deployment, build_network_policy, build_service
+from lambent.controller.resources.installation import Installation, RuntimeImage
+from lambent.controller.resources.labels import child_metadata
+from lambent.controller.resources.pool import build_pool_deployment
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.kube_api import ApiError, KubeApi, path_of
 from tests.e2e.framework.manifests import ECHO, function

@@ -21,10 +21,10 @@ from prometheus_client import CollectorRegistry
 from lambent.activator.activator import Activator
 from lambent.activator.admission.model import FunctionKey, Limits
 from lambent.activator.front.limits import FrontLimits
-from lambent.activator.hello import Hello, Identity
-from lambent.api.function import parse_function
-from lambent.api.status import Initialization
-from lambent.api.trigger import parse_trigger
+from lambent.activator.links.hello import Hello, Identity
+from lambent.api.functions.function import parse_function
+from lambent.api.functions.status import Initialization
+from lambent.api.triggers.trigger import parse_trigger
 from lambent.telemetry.activator_metrics import ActivatorMetrics
 from lambent.telemetry.logs import configure_logging
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from lambent.activator.admission.model import Invocation
-from lambent.activator.doors.pending import Invoker
+from lambent.activator.gateway.pending import Invoker
 from lambent.activator.reply import Answer
 
 

@@ -14,11 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lambent_shim import frames
 from lambent_shim.configuration import Configuration, parse_configuration
 from lambent_shim.environment import build_environment
 from lambent_shim.kernel import become_subreaper
-from lambent_shim.spawn import Ends, order_fork, send_ends, spawn_prepared
+from lambent_shim.workers import frames
+from lambent_shim.workers.spawn import Ends, order_fork, send_ends, spawn_prepared
 from tests.support.patience import PATIENCE_SECONDS
 
 RUNTIME_DIR = Path(__file__).parents[2] / "runtime-images/python"

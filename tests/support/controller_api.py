@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lambent.controller.execution import FAILED_TEST
+from lambent.controller.writes.execution import FAILED_TEST
 from lambent.kube.client import JSON_PATCH, Json
 from lambent.kube.errors import AlreadyExistsError, AnswerTooLargeError, ConflictError, InvalidError, KubeError, NotFoundError
 from tests.support.json_patch import FailedTestError, apply_json_patch

@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambent.api import names
-from lambent.api.files import inline_files
-from lambent.api.function import parse_function
-from lambent.controller.decision import decide
-from lambent.controller.drift import Accepted, accept
-from lambent.controller.options import Installation, RuntimeImage
-from lambent.controller.plan import Create, Delete, Notice, Observed, Plan, Repair, Write
-from lambent.controller.views import view_code, view_deployment, view_object, view_pod, view_replica_set
+from lambent.api.functions.files import inline_files
+from lambent.api.functions.function import parse_function
+from lambent.controller.function.decision import decide
+from lambent.controller.resources.installation import Installation, RuntimeImage
+from lambent.controller.writes.drift import Accepted, accept
+from lambent.controller.writes.plan import Create, Delete, Notice, Observed, Plan, Repair, Write
+from lambent.controller.writes.views import view_code, view_deployment, view_object, view_pod, view_replica_set
 from tests.support.json_patch import apply_json_patch
 
 INSTALLATION = Installation(runtimes={"python3.11": RuntimeImage("lambent/python3.11:dev")})

@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lambent.activator.admission.model import Failure, FunctionKey, Invocation, Rules
-from lambent.activator.configuration import Configuration
-from lambent.activator.gateway import EVERY_DOOR, Doors, Gateway
+from lambent.activator.catalog.catalog import Configuration
+from lambent.activator.gateway.gateway import EVERY_DOOR, Doors, Gateway
+from lambent.activator.gateway.proxies import TrustedProxies
+from lambent.activator.gateway.request_ids import Identities
 from lambent.activator.http import Headers, HttpRequest, HttpResponse
-from lambent.activator.identity import Identities
-from lambent.activator.proxies import TrustedProxies
 from lambent.activator.reply import Reply
 from lambent.activator.routing.table import Table
-from lambent.api.function import parse_function
-from lambent.api.hosts import Domains
-from lambent.api.trigger import parse_trigger
+from lambent.api.functions.function import parse_function
+from lambent.api.triggers.hosts import Domains
+from lambent.api.triggers.trigger import parse_trigger
 
 EPOCH_SECONDS = 1_583_348_638.39
 META = {"durationMs": 2.5, "billedMs": 3, "memoryMb": 30}

@@ -10,12 +10,12 @@ from picows import WSFrame, WSMsgType
 from picows.picows import _make_test_ws_frame
 from prometheus_client import CollectorRegistry
 
-from lambent.activator.admission.core import Admission
+from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import FunctionKey, Invocation, Limits, PoolKey, Rules
-from lambent.activator.exchange import Exchange
-from lambent.activator.hello import Hello, Identity, LinkRefusedError
+from lambent.activator.links.exchange import Exchange
+from lambent.activator.links.hello import Hello, Identity, LinkRefusedError
+from lambent.activator.links.session import LinkSession
 from lambent.activator.reply import Answer
-from lambent.activator.session import LinkSession
 from lambent.api import link as wire
 from lambent.telemetry.activator_metrics import ActivatorMetrics
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lambent.api.shim import SHIM_MEMORY_BYTES
+from lambent.api.functions.shim import SHIM_MEMORY_BYTES
 from tests.support.patience import PATIENCE_SECONDS
 
 DEFAULT_MEMORY_MIB = 128

@@ -14,7 +14,7 @@ from typing import Any
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from lambent.api import link as wire
-from lambent_shim.slots import Slots, Took, Turn
+from lambent_shim.link.slots import Slots, Took, Turn
 
 
 @dataclass

@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from lambent.activator.admission.core import Admission
+from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import (
     Action,
     Become,
@@ -25,14 +25,14 @@ from lambent.activator.admission.model import (
     Want,
 )
 from lambent.activator.cluster.adopter import CALM_SECONDS
-from lambent.activator.exchange import CLOCK_SECONDS, TICK_SECONDS
-from lambent.api.scaling import Scaling
-from lambent.autoscaler.decision import Policy
-from lambent.autoscaler.fleet import Fleet
-from lambent.autoscaler.observed_function import DeploymentView, FunctionView
+from lambent.activator.links.exchange import CLOCK_SECONDS, TICK_SECONDS
+from lambent.api.functions.scaling import Scaling
+from lambent.autoscaler.functions.decision import Policy
+from lambent.autoscaler.functions.fleet import Fleet
+from lambent.autoscaler.functions.observed import DeploymentView, FunctionView
 from lambent.autoscaler.statistics import FunctionKey as AutoscaledKey
 from lambent.autoscaler.statistics import Push, Report
-from lambent_shim.slots import Slots, Took
+from lambent_shim.link.slots import Slots, Took
 
 AUTOSCALED = AutoscaledKey("team", "hello")
 KEY = FunctionKey("team", "hello")

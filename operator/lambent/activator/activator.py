@@ -7,21 +7,21 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lambent.activator.admission.core import Admission
+from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import Limits
-from lambent.activator.configuration import Configuration
-from lambent.activator.exchange import Exchange
+from lambent.activator.catalog.catalog import Configuration
 from lambent.activator.front.limits import FrontLimits
 from lambent.activator.front.server import Front
-from lambent.activator.gateway import EVERY_DOOR, Doors, Gateway, GatewayAt
-from lambent.activator.link_port import LinkPort
-from lambent.activator.ports import Adopter, Blueprints, InitializationReporter, Provisioner, Verifier
-from lambent.activator.proxies import TrustedProxies
+from lambent.activator.gateway.gateway import EVERY_DOOR, Doors, Gateway, GatewayAt
+from lambent.activator.gateway.proxies import TrustedProxies
+from lambent.activator.links.exchange import Exchange
+from lambent.activator.links.listener import LinkPort
+from lambent.activator.links.ports import Adopter, Blueprints, InitializationReporter, Provisioner, Verifier
+from lambent.activator.links.unproved import LinkLimits, Unproved
 from lambent.activator.routing.table import Table
-from lambent.activator.unproved import LinkLimits, Unproved
-from lambent.api.hosts import Domains
 from lambent.api.names import DEFAULT_REGION
 from lambent.api.namespace_limits import NamespaceLimits
+from lambent.api.triggers.hosts import Domains
 from lambent.tasks.supervisor import Failed, Supervisor
 from lambent.telemetry.activator_metrics import ActivatorMetrics, FigureCollector, PoolCollector
 from lambent.telemetry.front_metrics import FrontCollector

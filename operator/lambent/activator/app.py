@@ -10,25 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from lambent.activator.activator import Activator, PoolAccess
-from lambent.activator.admission.core import Admission
+from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import FunctionKey, Limits
+from lambent.activator.catalog.catalog import Configuration
 from lambent.activator.cluster.adopter import KubeAdopter
 from lambent.activator.cluster.blueprints import KubeBlueprints
 from lambent.activator.cluster.gatekeeper import Gatekeeper
 from lambent.activator.cluster.peers import watch_peers
 from lambent.activator.cluster.provisioner import KubeProvisioner
 from lambent.activator.cluster.reporter import KubeReporter
+from lambent.activator.cluster.statistics import StatisticsPusher
 from lambent.activator.cluster.verifier import KubeVerifier
 from lambent.activator.cluster.watcher import Watcher
-from lambent.activator.configuration import Configuration
 from lambent.activator.front.limits import FrontLimits
-from lambent.activator.gateway import API_ALONE, EVERY_DOOR, PUBLIC_WEB, WEB_ALONE
-from lambent.activator.statistics import StatisticsPusher
-from lambent.activator.unproved import LinkLimits
-from lambent.api.function import Function, FunctionSpec
-from lambent.api.hosts import Domains, own_hosts
+from lambent.activator.gateway.gateway import API_ALONE, EVERY_DOOR, PUBLIC_WEB, WEB_ALONE
+from lambent.activator.links.unproved import LinkLimits
+from lambent.api.functions.function import Function, FunctionSpec
+from lambent.api.functions.status import Initialization
 from lambent.api.namespace_limits import NamespaceLimits
-from lambent.api.status import Initialization
+from lambent.api.triggers.hosts import Domains, own_hosts
 from lambent.kube.client import KubeClient
 from lambent.settings.activator import ActivatorSettings
 from lambent.telemetry.activator_metrics import ActivatorMetrics

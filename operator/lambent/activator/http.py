@@ -39,7 +39,7 @@ class HttpRequest:
         self.peer = client
         """The address at the other end of the connection."""
         self.client = client
-        """Whose request it is: the peer's address, or what a trusted proxy says (`lambent.activator.proxies`)."""
+        """Whose request it is: the peer's address, or what a trusted proxy says (`lambent.activator.gateway.proxies`)."""
         self.version = version
         self.scheme = scheme
         self.port = port

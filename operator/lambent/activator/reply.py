@@ -24,7 +24,7 @@ class Reply:
     """From arrival until the answer was complete."""
     waited_for_start: bool = False
     start_parts: dict[str, float] | None = None
-    """Where the time of the start went, in milliseconds by part (`lambent.activator.start_parts`)."""
+    """Where the time of the start went, in milliseconds by part (`lambent.activator.links.start_parts`)."""
 
 
 Answer = Reply | Failure

@@ -12,20 +12,20 @@ from typing import Final
 
 from lambent.api.group import API_VERSION, FUNCTIONS, LABEL_FUNCTION, TOKEN_AUDIENCE
 from lambent.api.quantity import MIB
-from lambent.autoscaler.applier import FIELD_MANAGER, Applier
 from lambent.autoscaler.autoscaler import Autoscaler
-from lambent.autoscaler.decision import Policy
-from lambent.autoscaler.fleet import Fleet
-from lambent.autoscaler.last_invoked import InvocationLog, stamp, write_last_invoked
-from lambent.autoscaler.observed_function import FunctionView
-from lambent.autoscaler.pool_applier import PoolApplier
-from lambent.autoscaler.pool_fleet import PoolFleet
-from lambent.autoscaler.pool_keeper import PoolKeeper
-from lambent.autoscaler.pool_size import PoolPolicy
-from lambent.autoscaler.pool_views import PoolUser, is_refused, view_user
+from lambent.autoscaler.functions.applier import FIELD_MANAGER, Applier
+from lambent.autoscaler.functions.decision import Policy
+from lambent.autoscaler.functions.fleet import Fleet
+from lambent.autoscaler.functions.last_invoked import InvocationLog, stamp, write_last_invoked
+from lambent.autoscaler.functions.observed import FunctionView
+from lambent.autoscaler.functions.views import view_deployment, view_function
+from lambent.autoscaler.pools.applier import PoolApplier
+from lambent.autoscaler.pools.fleet import PoolFleet
+from lambent.autoscaler.pools.keeper import PoolKeeper
+from lambent.autoscaler.pools.size import PoolPolicy
+from lambent.autoscaler.pools.views import PoolUser, is_refused, view_user
 from lambent.autoscaler.receiver import StatisticsReceiver
 from lambent.autoscaler.statistics import FunctionKey
-from lambent.autoscaler.views import view_deployment, view_function
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import KubeError
 from lambent.kube.lease import LeaderElection

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from lambent.autoscaler.applier import scale_version
-from lambent.autoscaler.fleet import Assessment, Fleet, ScaleOrder
-from lambent.autoscaler.pool_fleet import PoolFleet
+from lambent.autoscaler.functions.applier import scale_version
+from lambent.autoscaler.functions.fleet import Assessment, Fleet, ScaleOrder
+from lambent.autoscaler.pools.fleet import PoolFleet
 from lambent.autoscaler.statistics import Push
 from lambent.kube.errors import KubeError
 from lambent.kube.scale import Scale

@@ -17,14 +17,14 @@ from typing import Final
 from lambent.api.group import API_VERSION, FUNCTIONS, HOST_GRANTS, TRIGGERS
 from lambent.api.namespace_limits import NamespaceLimits
 from lambent.api.quantity import MIB
-from lambent.controller.child_watches import ChildWatches
-from lambent.controller.execution import Executor
-from lambent.controller.grant_watch import watch_grants
-from lambent.controller.options import Installation, PodNetwork, Pools, RuntimeImage
+from lambent.controller.queue.work_queue import Key
+from lambent.controller.queue.workers import Workers
 from lambent.controller.reconcilers import Reconcilers
-from lambent.controller.survey import Survey
-from lambent.controller.work_queue import Key
-from lambent.controller.workers import Workers
+from lambent.controller.resources.installation import Installation, PodNetwork, Pools, RuntimeImage
+from lambent.controller.watch.children import ChildWatches
+from lambent.controller.watch.grants import watch_grants
+from lambent.controller.watch.survey import Survey
+from lambent.controller.writes.execution import Executor
 from lambent.kube.client import KubeClient
 from lambent.kube.errors import KubeError, NotFoundError
 from lambent.kube.events import EventRecorder
@@ -90,7 +90,7 @@ async def _lead_while(election: LeaderElection, lead: Callable[[], Awaitable[Non
 async def _lead(
     settings: ControllerSettings, client: KubeClient, metrics: ControllerMetrics, election: LeaderElection, failed: Failed
 ) -> None:
-    from lambent.controller import watches  # noqa: PLC0415 - kopf is for the one that leads
+    from lambent.controller.watch import user_objects as watches  # noqa: PLC0415 - kopf is for the one that leads
 
     events = EventRecorder(client, COMPONENT, settings.pod_name)
     executor = Executor(client, events, metrics)

@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from lambent.api.claims import Name
-from lambent.api.function import Function
-from lambent.api.grants import HostGrant
+from lambent.api.functions.function import Function
 from lambent.api.namespace_limits import Roster, word_functions, word_triggers
-from lambent.api.trigger import Trigger
-from lambent.controller.execution import Executor
-from lambent.controller.options import Installation
-from lambent.controller.pool_index import Pool, PoolIndex, pool_of
-from lambent.controller.pool_reconcile import PoolReconciler
-from lambent.controller.reconcile import FunctionReconciler
-from lambent.controller.trigger_index import TriggerIndex
-from lambent.controller.trigger_reconcile import TriggerReconciler
-from lambent.controller.views import Counts
-from lambent.controller.work_queue import FUNCTION, POOL, TRIGGER, Key
+from lambent.api.triggers.claims import Name
+from lambent.api.triggers.grants import HostGrant
+from lambent.api.triggers.trigger import Trigger
+from lambent.controller.function.reconcile import FunctionReconciler
+from lambent.controller.pool.reconcile import PoolReconciler
+from lambent.controller.queue.work_queue import FUNCTION, POOL, TRIGGER, Key
+from lambent.controller.resources.installation import Installation
+from lambent.controller.resources.pool_index import Pool, PoolIndex, pool_of
+from lambent.controller.trigger.index import TriggerIndex
+from lambent.controller.trigger.reconcile import TriggerReconciler
+from lambent.controller.writes.execution import Executor
+from lambent.controller.writes.views import Counts
 from lambent.kube.client import KubeClient
 
 UNUSED_POOL_SECONDS: Final = 30.0

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from lambent.activator.activator import Activator
 from lambent.activator.admission.model import FunctionKey, Limits
-from lambent.activator.hello import Hello, Identity
+from lambent.activator.links.hello import Hello, Identity
 from lambent.dev.console import Console, describe
 from lambent.dev.interpreter import build_interpreter
 from lambent.dev.manifests import fingerprint, read_folder

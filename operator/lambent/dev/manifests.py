@@ -12,11 +12,11 @@ from typing import Any
 import yaml
 
 from lambent.api.fields import InvalidSpecError
-from lambent.api.function import Function, parse_function
-from lambent.api.grants import HostGrant, parse_grant
+from lambent.api.functions.function import Function, parse_function
 from lambent.api.group import API_VERSION
 from lambent.api.names import DEFAULT_NAMESPACE
-from lambent.api.trigger import Trigger, parse_trigger
+from lambent.api.triggers.grants import HostGrant, parse_grant
+from lambent.api.triggers.trigger import Trigger, parse_trigger
 
 Key = tuple[str, str]
 SUFFIXES = (".yaml", ".yml")

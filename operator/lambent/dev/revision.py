@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lambent.api.function import Function
-from lambent.api.pod import EnvVar
-from lambent.api.revision import code_sha256, revision_of
+from lambent.api.functions.function import Function
+from lambent.api.functions.pod import EnvVar
+from lambent.api.functions.revision import code_sha256, revision_of
 from lambent.dev.manifests import Manifests
 
 RUNTIMES = ("python3.11",)

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lambent.activator.admission.model import FunctionKey
-from lambent.activator.configuration import Configuration
-from lambent.api.claims import HostClaims, Name
+from lambent.activator.catalog.catalog import Configuration
 from lambent.api.conditions import READY, REASON_DEPLOYING, REASON_INITIALIZATION_FAILED, REASON_INVALID_SPEC, REASON_READY, Condition
-from lambent.api.function import Function
-from lambent.api.status import FunctionStatus, Initialization
+from lambent.api.functions.function import Function
+from lambent.api.functions.status import FunctionStatus, Initialization
+from lambent.api.triggers.claims import HostClaims, Name
 from lambent.dev.manifests import Manifests
 from lambent.dev.processes import ShimProcess
 from lambent.dev.revision import Revision, UnservedError, build_revision

@@ -1,6 +1,6 @@
 """Frames between the shim and the processes that hold the user's code: a head of 16 bytes, meta, payload.
 
-The shim carries its own copy (lambent_shim.frames); tests/contract/runtime holds the two equal. Little endian, over a Unix stream
+The shim carries its own copy (lambent_shim.workers.frames); tests/contract/runtime holds the two equal. Little endian, over a Unix stream
 socket. `number` names an invocation, or the child to fork; `value` is said per kind below.
 """
 

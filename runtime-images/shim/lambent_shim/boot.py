@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lambent_shim.configuration import Configuration, ConfigurationError, parse_configuration
 from lambent_shim.environment import build_environment, name_log_stream
-from lambent_shim.spawn import WRAPPER, Ends, order_fork, read_sharing, spawn_prepared
+from lambent_shim.workers.spawn import WRAPPER, Ends, order_fork, read_sharing, spawn_prepared
 
 VARIABLE = "LAMBENT_SHIM"
 _IN_IMAGE = "/var/runtime"
@@ -104,7 +104,7 @@ def _empty_memory_folders(folders: tuple[str, ...]) -> None:
         except OSError:
             continue
         if status.f_bfree < status.f_blocks:
-            from lambent_shim.leftovers import list_files, remove  # noqa: PLC0415 - a first container finds nothing
+            from lambent_shim.limits.leftovers import list_files, remove  # noqa: PLC0415 - a first container finds nothing
 
             remove(list_files(folder))
 
@@ -140,7 +140,7 @@ def _complain(text: str) -> None:
 
 def _leave(_number: int, _frame: object) -> None:
     """SIGTERM while the shim starts: nothing has been accepted yet."""
-    from lambent_shim.descendants import end_all  # noqa: PLC0415
+    from lambent_shim.limits.descendants import end_all  # noqa: PLC0415
 
     end_all()
     os._exit(0)

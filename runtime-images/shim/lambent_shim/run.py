@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 import uvloop
 
-from lambent_shim import descendants
 from lambent_shim.boot import Started
-from lambent_shim.dialer import Dialer
-from lambent_shim.function import Function
-from lambent_shim.links import Links
-from lambent_shim.logstream import LogStream
-from lambent_shim.status import serve_status
+from lambent_shim.limits import descendants
+from lambent_shim.link.dialer import Dialer
+from lambent_shim.link.links import Links
+from lambent_shim.served_function import Function
+from lambent_shim.telemetry.status import serve_status
+from lambent_shim.telemetry.stream import LogStream
 
 if TYPE_CHECKING:
-    from lambent_shim.pool import Pool
+    from lambent_shim.generic_pod import Pool
 
 _PONG_SECONDS: Final = 1.0
 _TERM_SECONDS: Final = 0.5
@@ -63,7 +63,7 @@ async def _live(started: Started, loop: asyncio.AbstractEventLoop) -> int:
     links.on_peers = dialer.set_peers
     links.on_closed = dialer.forget
     if configuration.pool:
-        from lambent_shim.pool import Pool  # noqa: PLC0415 - other pods need none of it
+        from lambent_shim.generic_pod import Pool  # noqa: PLC0415 - other pods need none of it
 
         # Who is linked can become something at once: that is what activators choose by.
         pod = Pool(started, loop, links, stream, on_prepared=dialer.start, on_lost=lose)
@@ -88,7 +88,7 @@ async def _live(started: Started, loop: asyncio.AbstractEventLoop) -> int:
 
 def _metrics_of(pod: Function | Pool, links: Links) -> Callable[[], tuple[bytes, str]]:
     def render() -> tuple[bytes, str]:
-        from lambent_shim import metrics  # noqa: PLC0415 - prometheus-client is for the first scrape to load
+        from lambent_shim.telemetry import metrics  # noqa: PLC0415 - prometheus-client is for the first scrape to load
 
         configuration = pod.configuration
         labels = {"namespace": configuration.namespace, "function": configuration.function, "revision": configuration.revision}

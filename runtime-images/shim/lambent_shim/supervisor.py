@@ -11,20 +11,21 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from lambent_shim import failures, frames, wire
-from lambent_shim.alarm import Alarm
 from lambent_shim.configuration import Configuration
-from lambent_shim.crew import Crew
-from lambent_shim.failures import Failure, InitError
-from lambent_shim.invocation import Invocation
-from lambent_shim.lines import Tail
-from lambent_shim.links import Links
-from lambent_shim.outcome import describe_failure, describe_success, encode_result_meta
-from lambent_shim.podlog import PodLog
-from lambent_shim.process import Process
-from lambent_shim.report import Usage
-from lambent_shim.tally import Tally
-from lambent_shim.watch import MOST_PROCESSES, MemoryWatch
+from lambent_shim.deadline_timer import Alarm
+from lambent_shim.link import wire
+from lambent_shim.link.invocation import Invocation
+from lambent_shim.link.links import Links
+from lambent_shim.telemetry.counters import Tally
+from lambent_shim.telemetry.lines import Tail
+from lambent_shim.telemetry.platform_lines import Usage
+from lambent_shim.workers import failures, frames
+from lambent_shim.workers.failures import Failure, InitError
+from lambent_shim.workers.memory_watch import MOST_PROCESSES, MemoryWatch
+from lambent_shim.workers.outcome import describe_failure, describe_success, encode_result_meta
+from lambent_shim.workers.pod_log import PodLog
+from lambent_shim.workers.process import Process
+from lambent_shim.workers.workers import Crew
 
 ABANDON_GRACE_SECONDS: Final = 0.5
 """How long a coroutine may take to end after its cancellation before its worker is killed."""

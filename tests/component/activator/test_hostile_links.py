@@ -16,7 +16,7 @@ import pytest
 from picows import WSError, WSMsgType, ws_connect
 
 from lambent.activator.activator import Activator
-from lambent.activator.unproved import LinkLimits
+from lambent.activator.links.unproved import LinkLimits
 from lambent.api import link as wire
 from tests.component.activator.conftest import ActivatorProcess, Loopback, function
 from tests.component.activator.test_links import HELLO, Raw, Surroundings, dial, link_port, until

@@ -12,15 +12,15 @@ import pytest
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 from prometheus_client import CollectorRegistry
 
-from lambent.activator import session as session_module
 from lambent.activator.activator import Activator
 from lambent.activator.admission.model import Failure, FunctionKey, Invocation, Limits
-from lambent.activator.hello import Hello, Identity, LinkRefusedError
+from lambent.activator.links import session as session_module
+from lambent.activator.links.hello import Hello, Identity, LinkRefusedError
+from lambent.activator.links.unproved import LinkLimits
 from lambent.activator.reply import Reply
-from lambent.activator.unproved import LinkLimits
 from lambent.api import link as wire
-from lambent.api.function import parse_function
-from lambent.api.status import Initialization
+from lambent.api.functions.function import parse_function
+from lambent.api.functions.status import Initialization
 from lambent.telemetry.activator_metrics import ActivatorMetrics
 from tests.support.asking import ask
 from tests.support.scripted_shim import Outcome, ScriptedShim
@@ -198,7 +198,7 @@ def test_a_shim_is_welcomed_told_of_peers_and_asked() -> None:
 
 
 def test_a_shim_that_answers_no_ping_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lambent.activator import exchange
+    from lambent.activator.links import exchange
 
     monkeypatch.setattr(exchange, "TICKS_PER_PING", 1)
 

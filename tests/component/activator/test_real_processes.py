@@ -22,7 +22,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from lambent.activator import exchange
+from lambent.activator.links import exchange
 from tests.component.activator.conftest import HANDLERS, ActivatorProcess, Loopback, function
 from tests.support.waiting import wait_for
 

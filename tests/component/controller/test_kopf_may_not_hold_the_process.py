@@ -8,8 +8,8 @@ import threading
 import kopf
 import pytest
 
-from lambent.controller import watches
-from lambent.controller.work_queue import Key
+from lambent.controller.queue.work_queue import Key
+from lambent.controller.watch import user_objects as watches
 
 
 def add(key: Key, delay: float) -> None:

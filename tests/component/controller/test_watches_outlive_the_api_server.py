@@ -14,11 +14,13 @@ import kopf
 import pytest
 from aiohttp import web
 
-from lambent.controller import app, pool_manifests, watches
-from lambent.controller.child_watches import ChildWatches
-from lambent.controller.options import Installation
-from lambent.controller.views import Counts
-from lambent.controller.work_queue import Key
+from lambent.controller import app
+from lambent.controller.queue.work_queue import Key
+from lambent.controller.resources import pool as pool_manifests
+from lambent.controller.resources.installation import Installation
+from lambent.controller.watch import user_objects as watches
+from lambent.controller.watch.children import ChildWatches
+from lambent.controller.writes.views import Counts
 from lambent.kube.access import ClusterAccess, NoCredentials
 from lambent.kube.client import KubeClient
 

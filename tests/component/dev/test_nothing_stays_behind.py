@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lambent.api.function import parse_function
+from lambent.api.functions.function import parse_function
 from lambent.dev.interpreter import build_interpreter
 from lambent.dev.processes import Surroundings, start_shim
 from lambent.dev.revision import Revision

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from lambent.api.scaling import Scaling
+from lambent.api.functions.scaling import Scaling
 from lambent.settings.autoscaler import AutoscalerSettings
 from lambent.telemetry.autoscaler_metrics import AutoscalerMetrics
 

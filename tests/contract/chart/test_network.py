@@ -8,8 +8,8 @@ import pytest
 
 from cluster import versions
 from lambent.controller.app import build_installation
-from lambent.controller.options import Installation, PodNetwork
-from lambent.controller.pod_network import ACTIVATORS
+from lambent.controller.resources.installation import Installation, PodNetwork
+from lambent.controller.resources.pod_network import ACTIVATORS
 from lambent.settings.controller import ControllerSettings
 from tests.contract.chart.test_settings import environment_of
 from tests.support.chart import CHART, ROLES, container_of, find, render, rendered_by_default

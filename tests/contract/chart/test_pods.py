@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from cluster.versions import ACTIVATOR_NODE_PORT
-from lambent.api.function import parse_function
-from lambent.controller.options import RuntimeImage
-from lambent.controller.pod_template import build_pod_template
-from lambent.controller.pool_manifests import build_pool_deployment
+from lambent.api.functions.function import parse_function
+from lambent.controller.resources.installation import RuntimeImage
+from lambent.controller.resources.pod import build_pod_template
+from lambent.controller.resources.pool import build_pool_deployment
 from tests.support.chart import CHART, CHECKOUT, NAMESPACE, ROLES, container_of, find, render, rendered_by_default
 from tests.support.controller_world import INSTALLATION, a_manifest
 

@@ -9,10 +9,10 @@ import pytest
 from lambent.activator.admission.model import Limits
 from lambent.activator.app import MEBIBYTE, domains_of, front_limits_of, limits_of, link_limits_of, namespace_limits_of
 from lambent.activator.front.limits import FrontLimits
-from lambent.activator.unproved import LinkLimits
+from lambent.activator.links.unproved import LinkLimits
 from lambent.api.namespace_limits import NamespaceLimits
 from lambent.controller.app import build_installation
-from lambent.controller.options import Pools
+from lambent.controller.resources.installation import Pools
 from lambent.settings.activator import ActivatorSettings
 from lambent.settings.autoscaler import AutoscalerSettings
 from lambent.settings.base import ProcessSettings

@@ -10,14 +10,15 @@ from typing import Any, cast
 from prometheus_client import CollectorRegistry
 
 from lambent.api.group import HOST_GRANTS
-from lambent.controller import app, permissions, watches
-from lambent.controller.child_news import RESOURCES
-from lambent.controller.execution import Executor
-from lambent.controller.pool_index import Pool, PoolIndex
-from lambent.controller.pool_reconcile import PoolReconciler
-from lambent.controller.reconcile import FunctionReconciler
-from lambent.controller.trigger_index import TriggerIndex
-from lambent.controller.trigger_reconcile import TriggerReconciler
+from lambent.controller import app, permissions
+from lambent.controller.function.reconcile import FunctionReconciler
+from lambent.controller.pool.reconcile import PoolReconciler
+from lambent.controller.resources.pool_index import Pool, PoolIndex
+from lambent.controller.trigger.index import TriggerIndex
+from lambent.controller.trigger.reconcile import TriggerReconciler
+from lambent.controller.watch import user_objects as watches
+from lambent.controller.watch.child_news import RESOURCES
+from lambent.controller.writes.execution import Executor
 from lambent.kube.client import KubeClient
 from lambent.kube.events import EventRecorder
 from lambent.kube.lease import LeaderElection

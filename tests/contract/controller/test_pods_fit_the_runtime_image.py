@@ -10,13 +10,13 @@ import pytest
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.cluster.verifier import check_pod
-from lambent.activator.hello import Hello, Identity
-from lambent.api.files import inline_files
-from lambent.api.function import parse_function
-from lambent.api.shim import SHIM_VARIABLE
-from lambent.controller.options import RuntimeImage
-from lambent.controller.pod_template import STATUS_PORT, TASK_ROOT, USER_ID, build_pod_template, shim_configuration
-from lambent.controller.pool_manifests import pool_configuration
+from lambent.activator.links.hello import Hello, Identity
+from lambent.api.functions.files import inline_files
+from lambent.api.functions.function import parse_function
+from lambent.api.functions.shim import SHIM_VARIABLE
+from lambent.controller.resources.installation import RuntimeImage
+from lambent.controller.resources.pod import STATUS_PORT, TASK_ROOT, USER_ID, build_pod_template, shim_configuration
+from lambent.controller.resources.pool import pool_configuration
 from lambent_shim.configuration import parse_configuration
 from tests.support.controller_world import INSTALLATION, a_manifest
 from tests.support.schemas import CHECKOUT
@@ -100,7 +100,7 @@ def test_the_pod_is_what_the_image_expects() -> None:
 
 
 def test_probes_ask_what_the_shim_answers() -> None:
-    status = (CHECKOUT / "runtime-images" / "shim" / "lambent_shim" / "status.py").read_text()
+    status = (CHECKOUT / "runtime-images" / "shim" / "lambent_shim" / "telemetry" / "status.py").read_text()
     template = build_pod_template(parse_function(a_manifest()), "abc", "function", None, RuntimeImage("x"), INSTALLATION)
     container = template["spec"]["containers"][0]
 

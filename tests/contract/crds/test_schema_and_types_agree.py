@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from lambent.api import code, conditions, function, grants, invocation, pod, route_path, scaling, trigger
-from lambent.api.function import parse_function
-from lambent.api.grants import parse_grant
-from lambent.api.served import find_unserved_fields, find_unserved_trigger_fields
-from lambent.api.status import FunctionStatus, Initialization
-from lambent.api.trigger import parse_trigger
+from lambent.api import conditions, invocation
+from lambent.api.functions import code, function, pod, scaling
+from lambent.api.functions.function import parse_function
+from lambent.api.functions.status import FunctionStatus, Initialization
+from lambent.api.triggers import grants, route_path, trigger
+from lambent.api.triggers.grants import parse_grant
+from lambent.api.triggers.served import find_unserved_fields, find_unserved_trigger_fields
+from lambent.api.triggers.trigger import parse_trigger
 from tests.support.schemas import Schema, fields, schema, version, walk, with_defaults
 
 AS_KUBERNETES_HAS_THEM = (

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from lambent.api import conditions
-from lambent.api.function import parse_function
-from lambent.api.grants import parse_grant
-from lambent.api.trigger import parse_trigger
+from lambent.api.functions.function import parse_function
+from lambent.api.triggers.grants import parse_grant
+from lambent.api.triggers.trigger import parse_trigger
 from tests.support.schemas import CHECKOUT, as_json_schema, schema, unknown_fields
 
 REFERENCE = (CHECKOUT / "docs" / "functions.md").read_text()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lambent_shim import frames
-from lambent_shim.spawn import send_ends
+from lambent_shim.workers import frames
+from lambent_shim.workers.spawn import send_ends
 from tests.support.bootstrap_driver import (
     PYTHON,
     RUNTIME_DIR,

@@ -41,7 +41,8 @@ AROUND = "from lambent_shim.light_imports import LightImports\nwith LightImports
 @pytest.mark.parametrize(
     "module",
     [
-        *("prometheus_client", "aiofastnet", "tempfile", "http.server", "ctypes", "multiprocessing", "ssl", "_ssl", "lambent_shim.pool"),
+        *("prometheus_client", "aiofastnet", "tempfile", "http.server", "ctypes", "multiprocessing", "ssl", "_ssl"),
+        "lambent_shim.generic_pod",
         *("dataclasses", "_hashlib", "inspect", "ipaddress", "linecache", "pathlib", "platform", "subprocess", "traceback", "tokenize"),
         *("asyncio.sslproto", "datetime", "random"),
     ],
@@ -67,7 +68,7 @@ except OSError:
 
 def run_after_light_imports(code: str) -> list[str]:
     """What code prints that runs once asyncio, uvloop and picows are loaded as the shim loads them."""
-    start = f"import sys; sys.path.insert(0, {SHIM!r})\n{AROUND}\n    import asyncio, uvloop, lambent_shim.websocket\n"
+    start = f"import sys; sys.path.insert(0, {SHIM!r})\n{AROUND}\n    import asyncio, uvloop, lambent_shim.link.websocket\n"
     command = [sys.executable, "-I", "-S", "-c", _with_site(start + code)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
@@ -160,17 +161,17 @@ def test_the_shim_uses_its_own_three_packages_alone() -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        "slots",
-        "staffing",
-        "memory",
-        "addresses",
-        "failures",
-        "report",
-        "lines",
+        "link/slots",
+        "workers/worker_count",
+        "limits/memory",
+        "link/addresses",
+        "workers/failures",
+        "telemetry/platform_lines",
+        "telemetry/lines",
         "environment",
         "configuration",
-        "wire",
-        "frames",
+        "link/wire",
+        "workers/frames",
         "become",
         "expansion",
     ],

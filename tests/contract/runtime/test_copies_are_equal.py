@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lambent_runtime.frames
-import lambent_shim.frames
-import lambent_shim.wire
-from lambent.api import link, reasons, shim
-from lambent_shim import failures, memory
+import lambent_shim.link.wire
+import lambent_shim.workers.frames
+from lambent.api import link, reasons
+from lambent.api.functions import shim
+from lambent_shim.limits import memory
+from lambent_shim.workers import failures
 
 
 def definitions(module: ModuleType) -> str:
@@ -27,11 +29,11 @@ def constants(module: ModuleType) -> dict[str, object]:
 
 
 def test_the_link_protocol_is_the_control_planes() -> None:
-    assert definitions(lambent_shim.wire) == definitions(link)
+    assert definitions(lambent_shim.link.wire) == definitions(link)
 
 
 def test_frames_between_shim_and_bootstrap_are_the_same() -> None:
-    shims = constants(lambent_shim.frames)
+    shims = constants(lambent_shim.workers.frames)
     assert shims.pop("MAX_FRAME_BYTES")
     assert {name: getattr(value, "format", value) for name, value in shims.items()} == {
         name: getattr(value, "format", value) for name, value in constants(lambent_runtime.frames).items()
@@ -39,7 +41,7 @@ def test_frames_between_shim_and_bootstrap_are_the_same() -> None:
 
 
 @given(
-    st.sampled_from([lambent_shim.frames.STARTED, lambent_shim.frames.RESULT, lambent_shim.frames.OUTPUT]),
+    st.sampled_from([lambent_shim.workers.frames.STARTED, lambent_shim.workers.frames.RESULT, lambent_shim.workers.frames.OUTPUT]),
     st.integers(0, 2**32 - 1),
     st.binary(max_size=300),
     st.integers(0, 255),
@@ -48,8 +50,8 @@ def test_frames_between_shim_and_bootstrap_are_the_same() -> None:
 )
 def test_a_frame_of_one_side_is_read_by_the_other(kind: int, number: int, payload: bytes, flags: int, value: int, meta: bytes) -> None:
     sent = lambent_runtime.frames.encode(kind, number, payload, flags=flags, value=value, meta=meta)
-    assert sent == lambent_shim.frames.encode(kind, number, payload, flags=flags, value=value, meta=meta)
-    assert lambent_shim.frames.FrameBuffer().feed(sent) == [(kind, flags, number, value, meta, payload)]
+    assert sent == lambent_shim.workers.frames.encode(kind, number, payload, flags=flags, value=value, meta=meta)
+    assert lambent_shim.workers.frames.FrameBuffer().feed(sent) == [(kind, flags, number, value, meta, payload)]
 
 
 def test_every_reason_the_shim_gives_is_in_the_table() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lambent_shim import frames
+from lambent_shim.workers import frames
 from tests.support.bootstrap_driver import Bootstrap, Worker, configure, environment_of, run_bootstrap, run_generic_bootstrap
 
 HANDLER = "\ndef handler(event, context):\n    return DRAW()\n"

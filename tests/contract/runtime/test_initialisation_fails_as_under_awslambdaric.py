@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lambent_shim import frames
+from lambent_shim.workers import frames
 from tests.support.bootstrap_driver import configure, environment_of, run_bootstrap
 from tests.support.runtime_api import run_oracle
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lambent_shim import frames
+from lambent_shim.workers import frames
 from tests.support.bootstrap_driver import configure, environment_of, run_bootstrap, run_generic_bootstrap
 from tests.support.runtime_api import run_oracle
 

@@ -16,7 +16,7 @@ import awslambdaric.lambda_runtime_client
 import pytest
 
 from lambent_runtime import hooks
-from lambent_shim import frames
+from lambent_shim.workers import frames
 from tests.contract.runtime import probe_handlers
 from tests.support.bootstrap_driver import Bootstrap, Worker, configure, environment_of, run_bootstrap, run_generic_bootstrap
 from tests.support.runtime_api import run_oracle

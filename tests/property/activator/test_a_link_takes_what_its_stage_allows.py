@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from picows import WSMsgType
 
 from lambent.activator.admission.model import State
-from lambent.activator.link_stage import NEXT, Stage
+from lambent.activator.links.stage import NEXT, Stage
 from lambent.api import link as wire
 from tests.support.link_world import HELLO, KEY, META, LinkWorld, say
 

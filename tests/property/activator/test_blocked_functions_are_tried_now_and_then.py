@@ -12,7 +12,7 @@ from random import Random
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from lambent.activator.admission.core import Admission
+from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import Action, Cancel, Fail, Failure, FunctionKey, Invocation, Limits, Rules, Send, Start, State
 from lambent.api.reasons import FUNCTION_INIT_ERROR, PLATFORM_NOT_READY
 

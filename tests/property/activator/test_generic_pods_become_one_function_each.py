@@ -12,7 +12,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from lambent.activator.admission.core import Admission
+from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import (
     Action,
     Become,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.routing.route import EVERY_METHOD, Match, Route, Routes
-from lambent.api.route_path import MAX_SEGMENTS, parameter_names, pattern_of
+from lambent.api.triggers.route_path import MAX_SEGMENTS, parameter_names, pattern_of
 
 SEGMENT = st.sampled_from(["a", "b", "", "{x}", "{y}"])
 METHODS = st.sampled_from([(), ("GET",), ("POST",), ("GET", "POST")])

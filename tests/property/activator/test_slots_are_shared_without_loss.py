@@ -1,6 +1,7 @@
 """Several activators' admission and several shims' arbiters, joined by channels that deliver in order, but whenever they like.
 
-The arbiters are the shim's own (`lambent_shim.slots`); what a shim does around them is written down here once more, as its contract says.
+The arbiters are the shim's own (`lambent_shim.link.slots`); what a shim does around them is written down here once more, as its contract
+says.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from lambent.activator.admission.core import Admission
+from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import (
     Action,
     Cancel,
@@ -30,7 +31,7 @@ from lambent.activator.admission.model import (
     Want,
 )
 from lambent.api.reasons import FUNCTION_INIT_ERROR, PLATFORM_LINK_LOST
-from lambent_shim.slots import Slots, Took, Turn
+from lambent_shim.link.slots import Slots, Took, Turn
 
 KEY = FunctionKey("default", "hello")
 RULES = Rules(concurrency=2, max_scale=50, timeout_seconds=3, ready_revision="r1", latest_revision="r1", ready=True)

@@ -6,10 +6,10 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from lambent.activator.admission.model import FunctionKey
-from lambent.api.claims import Claim, HostClaims, claim_of
-from lambent.api.grants import Grants, HostGrant
-from lambent.api.hosts import Domains, why_granted_only, why_reserved
-from lambent.api.trigger import Trigger, parse_trigger
+from lambent.api.triggers.claims import Claim, HostClaims, claim_of
+from lambent.api.triggers.grants import Grants, HostGrant
+from lambent.api.triggers.hosts import Domains, why_granted_only, why_reserved
+from lambent.api.triggers.trigger import Trigger, parse_trigger
 from tests.support.gateway_world import GatewayWorld
 
 HOSTS = ["", "api.example.com", "www.example.com", "example.com", "victim.a", "victim.a.svc"]

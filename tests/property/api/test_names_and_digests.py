@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.api import names
-from lambent.api.function import FunctionSpec, parse_function_spec
+from lambent.api.functions.function import FunctionSpec, parse_function_spec
+from lambent.api.functions.revision import code_digest, revision_of
+from lambent.api.functions.scaling import Scaling
 from lambent.api.quantity import format_bytes, parse_bytes
-from lambent.api.revision import code_digest, revision_of
-from lambent.api.scaling import Scaling
-from lambent.controller.code_files import encode_key
+from lambent.controller.resources.code import encode_key
 
 LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 function_names = st.from_regex(LABEL, fullmatch=True).filter(lambda name: len(name) <= 63)

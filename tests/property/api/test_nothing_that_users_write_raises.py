@@ -8,21 +8,21 @@ from typing import Any
 from hypothesis import given, settings
 
 from lambent.activator.admission.model import FunctionKey
-from lambent.activator.catalog import rules_of, target_of
+from lambent.activator.catalog.views import rules_of, target_of
 from lambent.activator.cluster.watcher import keep_function, keep_grant, keep_trigger
 from lambent.activator.pool.blueprint import BlueprintError, build_frame, find_references
 from lambent.api.fields import InvalidSpecError
-from lambent.api.files import inline_files
-from lambent.api.function import Function, parse_function
-from lambent.api.pool import why_not_pooled
-from lambent.api.revision import revision_of
-from lambent.api.trigger import Trigger, parse_trigger
-from lambent.autoscaler.pool_views import view_user
-from lambent.autoscaler.views import view_function
-from lambent.controller.decision import decide, decide_invalid
-from lambent.controller.observation import Children, build_observed
-from lambent.controller.trigger_decision import ObservedTrigger, decide_trigger
-from lambent.controller.trigger_index import TriggerIndex
+from lambent.api.functions.files import inline_files
+from lambent.api.functions.function import Function, parse_function
+from lambent.api.functions.pool import why_not_pooled
+from lambent.api.functions.revision import revision_of
+from lambent.api.triggers.trigger import Trigger, parse_trigger
+from lambent.autoscaler.functions.views import view_function
+from lambent.autoscaler.pools.views import view_user
+from lambent.controller.function.decision import decide, decide_invalid
+from lambent.controller.function.observation import Children, build_observed
+from lambent.controller.trigger.decision import ObservedTrigger, decide_trigger
+from lambent.controller.trigger.index import TriggerIndex
 from tests.support.controller_world import INSTALLATION
 from tests.support.gateway_world import GatewayWorld
 from tests.support.schema_objects import JSON, anything, functions, triggers

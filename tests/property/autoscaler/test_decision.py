@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambent.api.scaling import Scaling
-from lambent.autoscaler.decision import Memory, Observed, Policy, Target, decide_scale, note_raise
+from lambent.api.functions.scaling import Scaling
+from lambent.autoscaler.functions.decision import Memory, Observed, Policy, Target, decide_scale, note_raise
 
 observations = st.builds(
     Observed,

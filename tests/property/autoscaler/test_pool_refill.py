@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent.autoscaler.pool_refill import (
+from lambent.autoscaler.pools.refill import (
     PATIENCE_SECONDS,
     QUIET_SECONDS,
     RESTED_SECONDS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lambent.autoscaler.pool_size import (
+from lambent.autoscaler.pools.size import (
     FORGOTTEN_SECONDS,
     REFILL_SECONDS,
     REMEMBERED_SECONDS,

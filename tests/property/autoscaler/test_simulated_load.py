@@ -9,7 +9,7 @@ from math import ceil
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambent.api.scaling import Scaling
+from lambent.api.functions.scaling import Scaling
 from tests.support.autoscaler_simulation import Simulation
 
 Load = Callable[[float], float]

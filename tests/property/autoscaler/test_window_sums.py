@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambent.autoscaler.windows import BUCKETS, Window
+from lambent.autoscaler.functions.windows import BUCKETS, Window
 
 
 class Oracle:

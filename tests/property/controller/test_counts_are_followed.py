@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from prometheus_client import CollectorRegistry
 
-from lambent.controller.execution import Executor
-from lambent.controller.reconcile import FunctionReconciler
-from lambent.controller.status_pace import PERIOD_SECONDS, StatusPace
-from lambent.controller.views import Counts
-from lambent.controller.work_queue import Key, WorkQueue
+from lambent.controller.function.reconcile import FunctionReconciler
+from lambent.controller.function.status_pace import PERIOD_SECONDS, StatusPace
+from lambent.controller.queue.work_queue import Key, WorkQueue
+from lambent.controller.writes.execution import Executor
+from lambent.controller.writes.views import Counts
 from lambent.kube.client import KubeClient
 from lambent.kube.errors import ConflictError
 from lambent.kube.events import EventRecorder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent.controller.pool_index import Pool, PoolIndex
+from lambent.controller.resources.pool_index import Pool, PoolIndex
 
 NAMES = st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["x", "y", "z"]))
 RUNTIMES = st.sampled_from([None, "python3.11", "python3.12"])

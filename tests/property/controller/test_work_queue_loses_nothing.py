@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lambent.controller.work_queue import Key, WorkQueue
+from lambent.controller.queue.work_queue import Key, WorkQueue
 
 KEYS = [Key("Function", namespace, name) for namespace in ("one", "two", "three") for name in "abc"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent_shim.deadlines import Deadlines
+from lambent_shim.workers.deadlines import Deadlines
 
 LIMIT = 3.0
 STEPS = st.lists(st.tuples(st.sampled_from(["begin", "end", "wait"]), st.integers(0, 5), st.floats(0, 4)), max_size=60)

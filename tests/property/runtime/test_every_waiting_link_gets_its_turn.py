@@ -7,7 +7,7 @@ from collections import Counter, deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent_shim.slots import Slots, Took
+from lambent_shim.link.slots import Slots, Took
 
 
 @given(total=st.integers(1, 4), names=st.integers(2, 5))

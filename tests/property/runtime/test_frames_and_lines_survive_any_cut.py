@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent_runtime.channel import take_frame
-from lambent_shim import frames
-from lambent_shim.lines import MAX_LINE_BYTES, TAIL_BYTES, LineBuffer, NumberedLines, Tail, tag_json
+from lambent_shim.telemetry.lines import MAX_LINE_BYTES, TAIL_BYTES, LineBuffer, NumberedLines, Tail, tag_json
+from lambent_shim.workers import frames
 
 PIECES = st.lists(st.integers(1, 40), min_size=1)
 

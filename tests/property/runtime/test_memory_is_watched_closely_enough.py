@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent_shim.memory import (
+from lambent_shim.limits.memory import (
     COPIES_MIB,
     FASTEST_GROWTH_KIB_PER_SECOND,
     LONGEST_LOOK_SECONDS,

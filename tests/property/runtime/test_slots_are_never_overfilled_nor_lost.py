@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from lambent_shim.slots import Slots, Took, Turn
+from lambent_shim.link.slots import Slots, Took, Turn
 
 NAMES = ("a", "b", "c")
 

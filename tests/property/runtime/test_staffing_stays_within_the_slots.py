@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent_shim.staffing import count_missing
+from lambent_shim.workers.worker_count import count_missing
 
 
 @given(slots=st.integers(1, 50), ready=st.integers(0, 50), busy=st.integers(0, 50), starting=st.integers(0, 50), waiting=st.integers(0, 50))

@@ -10,9 +10,9 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from lambent.activator.admission.core import Admission
+from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import FunctionKey, Invocation, Limits, PoolKey, Rules
-from lambent.activator.exchange import Exchange
+from lambent.activator.links.exchange import Exchange
 
 KEY = FunctionKey("team", "hello")
 POOL = PoolKey("team", "python3.11")

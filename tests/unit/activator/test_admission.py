@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lambent.activator.admission.core import Admission
+from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import (
     Action,
     Cancel,

@@ -10,9 +10,9 @@ import pytest
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.cluster import adopter as adopter_module
 from lambent.activator.cluster.adopter import KubeAdopter
-from lambent.activator.hello import Identity
+from lambent.activator.links.hello import Identity
 from lambent.activator.pool import adoption
-from lambent.api.function import FunctionSpec, parse_function_spec
+from lambent.api.functions.function import FunctionSpec, parse_function_spec
 from lambent.kube.backoff import Backoff
 from lambent.kube.errors import ForbiddenError, InvalidError, KubeUnavailableError
 from tests.support.fake_kube import FakeKube

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lambent.activator import exchange as exchange_module
 from lambent.activator.admission.model import Failure, State
+from lambent.activator.links import exchange as exchange_module
 from lambent.activator.reply import Reply
 from lambent.api import link as wire
 from tests.support.link_world import META, LinkWorld, answer_live, say

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambent.activator.pool.became import parse_became
+from lambent.activator.links.became import parse_became
 from lambent.api import link as wire
 
 

@@ -14,9 +14,9 @@ from lambent.activator.cluster.blueprints import KubeBlueprints
 from lambent.activator.cluster.watcher import KEPT_CODE_CHARACTERS, without_code
 from lambent.activator.pool.blueprint import BlueprintError
 from lambent.api import link
-from lambent.api.files import inline_files
-from lambent.api.function import Function, parse_function
-from lambent.api.revision import revision_of
+from lambent.api.functions.files import inline_files
+from lambent.api.functions.function import Function, parse_function
+from lambent.api.functions.revision import revision_of
 from lambent.kube.errors import ForbiddenError
 from tests.support.fake_kube import FakeKube
 

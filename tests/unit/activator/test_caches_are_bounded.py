@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lambent.activator.api.invoke import parse_short_target
 from lambent.activator.front.encoding import CACHED_BYTES, CACHED_ENTRIES, is_short_authority, split_short_target
 from lambent.activator.front.server import _CACHES
+from lambent.activator.lambda_api.invoke import parse_short_target
 from tests.support.front_client import Client, build_front
 from tests.support.gateway_world import GatewayWorld
 
@@ -85,8 +85,8 @@ def test_every_cache_of_the_activator_is_known() -> None:
 
     # Keyed by what callers send, and bounded by length: all but that of the clock's seconds.
     assert caches == {
-        "api/invoke.py: @lru_cache(maxsize=1024)",
+        "lambda_api/invoke.py: @lru_cache(maxsize=1024)",
         "front/encoding.py: @lru_cache(maxsize=CACHED_ENTRIES)",
-        "proxies.py: self._trusts = lru_cache(maxsize=_KEPT)(self._look)",
+        "gateway/proxies.py: self._trusts = lru_cache(maxsize=_KEPT)(self._look)",
         "events/context.py: @lru_cache(maxsize=4)",
     }

@@ -13,9 +13,9 @@ from lambent.activator.cluster.provisioner import KubeProvisioner
 from lambent.activator.cluster.reporter import KubeReporter, is_news, shorten
 from lambent.activator.cluster.verifier import KubeVerifier, check_pod, claimed_pod
 from lambent.activator.cluster.watcher import keep_function, keep_trigger
-from lambent.activator.hello import Hello, LinkRefusedError
-from lambent.api.function import Function
-from lambent.api.status import FAILED, SUCCEEDED, Initialization
+from lambent.activator.links.hello import Hello, LinkRefusedError
+from lambent.api.functions.function import Function
+from lambent.api.functions.status import FAILED, SUCCEEDED, Initialization
 from lambent.kube.backoff import Backoff
 from lambent.kube.errors import ConflictError, KubeUnavailableError, NotFoundError
 

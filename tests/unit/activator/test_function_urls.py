@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from lambent.activator.admission.model import Failure
-from lambent.activator.gateway import EVERY_DOOR, Doors
+from lambent.activator.gateway.gateway import EVERY_DOOR, Doors
 from lambent.activator.reply import Reply
-from lambent.api.hosts import Domains
 from lambent.api.reasons import FUNCTION_INIT_ERROR, PLATFORM_LINK_LOST, PLATFORM_QUEUE_FULL, PLATFORM_QUEUE_TIMEOUT
+from lambent.api.triggers.hosts import Domains
 from tests.support.gateway_world import META, GatewayWorld, header
 
 HOST = "hello.default"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lambent.activator.admission.core import Admission
+from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import (
     Action,
     Become,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lambent.api.grants import HostGrant
-from lambent.api.hosts import Domains, own_hosts
+from lambent.api.triggers.grants import HostGrant
+from lambent.api.triggers.hosts import Domains, own_hosts
 from tests.support.gateway_world import GatewayWorld
 
 HOST = "api.example.com"

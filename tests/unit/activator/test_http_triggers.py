@@ -208,7 +208,7 @@ def test_format_1_infers_nothing(world: GatewayWorld, result: object) -> None:
 
 @pytest.mark.parametrize("change", [{"enabled": False}, {"function": {"name": "hello", "alias": "live"}}])
 def test_a_trigger_that_is_off_or_asks_for_more_has_no_route(world: GatewayWorld, change: dict[str, object]) -> None:
-    from lambent.api.trigger import parse_trigger
+    from lambent.api.triggers.trigger import parse_trigger
 
     world.add_trigger(host=HOST, path="/")
     body = {"metadata": {"name": "t"}, "spec": {"function": {"name": "hello"}, "http": {"host": HOST, "path": "/"}, **change}}

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from lambent.activator.admission.core import Admission
+from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import Action, Fail, Failure, FunctionKey, Invocation, Limits, Rules, Send, Start
-from lambent.activator.catalog import rules_of
-from lambent.api.function import parse_function
+from lambent.activator.catalog.views import rules_of
+from lambent.api.functions.function import parse_function
 from lambent.api.reasons import FUNCTION_INIT_ERROR, PLATFORM_NOT_READY
 
 KEY = FunctionKey("default", "hello")

@@ -8,8 +8,8 @@ from typing import Any
 from picows import WSMsgType
 
 from lambent.activator.admission.model import FunctionKey, Invocation
-from lambent.activator.link_stage import Stage
-from lambent.activator.session import LinkSession
+from lambent.activator.links.session import LinkSession
+from lambent.activator.links.stage import Stage
 from lambent.api import link as wire
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from picows import WSMsgType
 
-from lambent.activator import pod_links
 from lambent.activator.admission.model import Failure, State
-from lambent.activator.link_writer import CONFIRM_SECONDS, WRITE_BYTES
+from lambent.activator.links import pod_links
+from lambent.activator.links.session import INITS, MAX_RESPONSE_BYTES
+from lambent.activator.links.writer import CONFIRM_SECONDS, WRITE_BYTES
 from lambent.activator.reply import Reply
-from lambent.activator.session import INITS, MAX_RESPONSE_BYTES
 from lambent.api import link as wire
 from tests.support.link_world import KEY, META, POOL, LinkWorld, Transport, answer_live, say
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambent.activator.configuration import Configuration
-from lambent.api.function import parse_function
+from lambent.activator.catalog.catalog import Configuration
+from lambent.api.functions.function import parse_function
 from lambent.api.namespace_limits import NamespaceLimits
-from lambent.api.trigger import parse_trigger
+from lambent.api.triggers.trigger import parse_trigger
 from tests.support.gateway_world import GatewayWorld
 
 

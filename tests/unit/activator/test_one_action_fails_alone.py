@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from lambent.activator.admission.core import Admission
+from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import Become, Failure, FunctionKey, Invocation, Limits, PoolKey, Rules, State
-from lambent.activator.exchange import Exchange
-from lambent.activator.hello import Hello, Identity
+from lambent.activator.links.exchange import Exchange
+from lambent.activator.links.hello import Hello, Identity
+from lambent.activator.links.session import LinkSession
 from lambent.activator.pool.blueprint import BlueprintError
 from lambent.activator.reply import Reply
-from lambent.activator.session import LinkSession
 from lambent.api import link as wire
 from lambent.telemetry.activator_metrics import ActivatorMetrics
 from tests.unit.activator.test_link_sessions import Transport

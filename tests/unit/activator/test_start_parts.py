@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent.activator.start_parts import start_parts
+from lambent.activator.links.start_parts import start_parts
 
 
 def test_parts_are_the_stretches_between_what_was_seen() -> None:

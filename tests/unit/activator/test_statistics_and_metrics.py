@@ -5,11 +5,11 @@ import uuid
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from lambent.activator.admission.core import Observed
+from lambent.activator.admission.admission import Observed
 from lambent.activator.admission.meter import Meter
 from lambent.activator.admission.model import FunctionKey
-from lambent.activator.identity import Identities
-from lambent.activator.statistics import build_push
+from lambent.activator.cluster.statistics import build_push
+from lambent.activator.gateway.request_ids import Identities
 from lambent.autoscaler.statistics import parse_push
 from lambent.telemetry.activator_metrics import ActivatorMetrics, FigureCollector
 

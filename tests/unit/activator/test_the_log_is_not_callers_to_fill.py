@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambent.activator.admission.model import FunctionKey
-from lambent.activator.log_quota import LINES, SECONDS, LogQuota
-from lambent.activator.record import Record
+from lambent.activator.gateway.access_log import Record
+from lambent.activator.gateway.log_quota import LINES, SECONDS, LogQuota
 from lambent.api.reasons import CALLER_NOT_FOUND, CALLER_TOO_LARGE, PLATFORM_QUEUE_FULL
 from tests.support.gateway_world import CountedMetrics
 

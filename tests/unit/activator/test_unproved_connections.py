@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from lambent.activator.unproved import REMEMBERED, LinkLimits, Turned, Unproved
+from lambent.activator.links.unproved import REMEMBERED, LinkLimits, Turned, Unproved
 
 LIMITS = LinkLimits(unproved=10, unproved_per_address=3, failures_per_minute=6)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lambent.activator.answer import MAX_META_BYTES, encode_meta
-from lambent.activator.api.invoke import MAX_CLIENT_CONTEXT, MAX_CLIENT_CONTEXT_DEPTH
+from lambent.activator.gateway.answer import MAX_META_BYTES, encode_meta
 from lambent.activator.http import HttpResponse
+from lambent.activator.lambda_api.invoke import MAX_CLIENT_CONTEXT, MAX_CLIENT_CONTEXT_DEPTH
 from lambent.activator.trace import MAX_TRACE_BYTES
 from lambent.api.link import INVOKE, LAST, encode_message
 from tests.support.gateway_world import GatewayWorld, header

@@ -10,10 +10,10 @@ import pytest
 
 from lambent.activator.admission.model import Become, FunctionKey, PoolKey
 from lambent.activator.cluster.verifier import check_pod
-from lambent.activator.hello import Hello, Identity, LinkRefusedError, parse_hello
-from lambent.activator.pool import desk as desk_module
+from lambent.activator.links import pool_pods as desk_module
+from lambent.activator.links.hello import Hello, Identity, LinkRefusedError, parse_hello
+from lambent.activator.links.pool_pods import Desk
 from lambent.activator.pool.blueprint import BlueprintError
-from lambent.activator.pool.desk import Desk
 
 KEY = FunctionKey("team", "hello")
 POOL = PoolKey("team", "python3.11")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from lambent.api.conditions import Condition, merge_conditions, parse_condition
-from lambent.api.function import Function, FunctionSpec, parse_function
+from lambent.api.functions.function import Function, FunctionSpec, parse_function
+from lambent.api.functions.pod import EnvVar
+from lambent.api.functions.scaling import Scaling
 from lambent.api.invocation import AsyncInvocation, Cors, Logging, Url
-from lambent.api.pod import EnvVar
 from lambent.api.quantity import MIB
-from lambent.api.scaling import Scaling
-from lambent.api.trigger import Http, Trigger, parse_trigger
+from lambent.api.triggers.trigger import Http, Trigger, parse_trigger
 
 
 def a_function(**spec: Any) -> Function:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lambent.api.function import parse_function_spec
-from lambent.api.pool import why_not_pooled
+from lambent.api.functions.function import parse_function_spec
+from lambent.api.functions.pool import why_not_pooled
 from lambent.api.quantity import GIB
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from lambent.autoscaler.applier import Applier
-from lambent.autoscaler.fleet import ScaleOrder
+from lambent.autoscaler.functions.applier import Applier
+from lambent.autoscaler.functions.fleet import ScaleOrder
 from lambent.autoscaler.statistics import FunctionKey
 from lambent.kube.client import KubeClient
 from lambent.kube.scale import Scale

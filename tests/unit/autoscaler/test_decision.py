@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from lambent.api.scaling import Scaling
-from lambent.autoscaler.decision import Memory, Observed, Policy, Target, decide_scale
+from lambent.api.functions.scaling import Scaling
+from lambent.autoscaler.functions.decision import Memory, Observed, Policy, Target, decide_scale
 
 CALM = Observed(
     stable_concurrency=0.0,

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from lambent.api.scaling import Scaling
-from lambent.autoscaler.decision import Policy
-from lambent.autoscaler.fleet import Fleet, ScaleOrder
-from lambent.autoscaler.observed_function import DeploymentView, FunctionView
+from lambent.api.functions.scaling import Scaling
+from lambent.autoscaler.functions.decision import Policy
+from lambent.autoscaler.functions.fleet import Fleet, ScaleOrder
+from lambent.autoscaler.functions.observed import DeploymentView, FunctionView
 from lambent.autoscaler.statistics import FunctionKey, Push, Report
 
 KEY = FunctionKey("default", "hello")

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from typing import cast
 
-from lambent.autoscaler.last_invoked import InvocationLog, stamp, write_last_invoked
+from lambent.autoscaler.functions.last_invoked import InvocationLog, stamp, write_last_invoked
 from lambent.autoscaler.statistics import FunctionKey
 from lambent.kube.client import KubeClient
 from tests.support.fake_kube import FakeKube

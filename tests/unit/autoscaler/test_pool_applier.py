@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from lambent.autoscaler.pool_applier import PAUSE_SECONDS, PoolApplier
-from lambent.autoscaler.pool_fleet import Lift, PoolFleet, PoolOrder, PoolScale, Remove
-from lambent.autoscaler.pool_refill import QUIET_SECONDS, PoolKey
-from lambent.autoscaler.pool_size import PoolPolicy
-from lambent.autoscaler.pool_views import PoolPod, PoolUser, PoolView
+from lambent.autoscaler.pools.applier import PAUSE_SECONDS, PoolApplier
+from lambent.autoscaler.pools.fleet import Lift, PoolFleet, PoolOrder, PoolScale, Remove
+from lambent.autoscaler.pools.refill import QUIET_SECONDS, PoolKey
+from lambent.autoscaler.pools.size import PoolPolicy
+from lambent.autoscaler.pools.views import PoolPod, PoolUser, PoolView
 from lambent.autoscaler.statistics import FunctionKey
 from lambent.kube.client import JSON_PATCH, KubeClient
 from lambent.kube.errors import InvalidError, KubeError, KubeUnavailableError, NotFoundError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lambent.autoscaler.pool_fleet import PROVED_SECONDS, Lift, PoolFigures, PoolFleet, PoolOrder, PoolScale, Remove
-from lambent.autoscaler.pool_refill import FIRST_HOLD_SECONDS, QUIET_SECONDS, RESTED_SECONDS, STARTING_SECONDS, STARVED_SECONDS, PoolKey
-from lambent.autoscaler.pool_size import STILL_SECONDS, PoolPolicy
-from lambent.autoscaler.pool_views import PoolPod, PoolUser, PoolView
+from lambent.autoscaler.pools.fleet import PROVED_SECONDS, Lift, PoolFigures, PoolFleet, PoolOrder, PoolScale, Remove
+from lambent.autoscaler.pools.refill import FIRST_HOLD_SECONDS, QUIET_SECONDS, RESTED_SECONDS, STARTING_SECONDS, STARVED_SECONDS, PoolKey
+from lambent.autoscaler.pools.size import STILL_SECONDS, PoolPolicy
+from lambent.autoscaler.pools.views import PoolPod, PoolUser, PoolView
 from lambent.autoscaler.statistics import FunctionKey, Push, Report
 
 KEY = PoolKey("team", "python3.11")

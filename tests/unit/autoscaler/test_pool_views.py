@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lambent.api.quantity import GIB
-from lambent.autoscaler.pool_refill import PoolKey
-from lambent.autoscaler.pool_views import PoolPod, PoolUser, PoolView, view_pod, view_pool, view_user
+from lambent.autoscaler.pools.refill import PoolKey
+from lambent.autoscaler.pools.views import PoolPod, PoolUser, PoolView, view_pod, view_pool, view_user
 
 KEY = PoolKey("team", "python3.11")
 CREATED = datetime(2026, 1, 1, 12, tzinfo=UTC)

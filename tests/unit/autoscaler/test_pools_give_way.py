@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from lambent.autoscaler.pool_fleet import HANDOVER_SECONDS, URGENT_SECONDS, PoolFleet, PoolOrder, PoolScale
-from lambent.autoscaler.pool_refill import PoolKey
-from lambent.autoscaler.pool_size import PoolPolicy
-from lambent.autoscaler.pool_views import PoolUser, PoolView, is_refused
-from lambent.autoscaler.pool_yield import FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS, PATIENCE_SECONDS, GivingWay
+from lambent.autoscaler.functions.views import view_deployment
+from lambent.autoscaler.pools.fleet import HANDOVER_SECONDS, URGENT_SECONDS, PoolFleet, PoolOrder, PoolScale
+from lambent.autoscaler.pools.giving_way import FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS, PATIENCE_SECONDS, GivingWay
+from lambent.autoscaler.pools.refill import PoolKey
+from lambent.autoscaler.pools.size import PoolPolicy
+from lambent.autoscaler.pools.views import PoolUser, PoolView, is_refused
 from lambent.autoscaler.statistics import FunctionKey, Push, Report
-from lambent.autoscaler.views import view_deployment
 
 KEY, OTHER = PoolKey("team", "python3.11"), PoolKey("others", "python3.11")
 HELLO = FunctionKey("team", "hello")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from lambent.api.scaling import Scaling
-from lambent.autoscaler.observed_function import DeploymentView, FunctionView
+from lambent.api.functions.scaling import Scaling
+from lambent.autoscaler.functions.observed import DeploymentView, FunctionView
+from lambent.autoscaler.functions.views import view_deployment, view_function
 from lambent.autoscaler.statistics import FunctionKey
-from lambent.autoscaler.views import view_deployment, view_function
 
 KEY = FunctionKey("default", "hello")
 

@@ -4,7 +4,7 @@ import pytest
 
 from bench.scale.functions import build_function, is_ready, name_of
 from bench.scale.roles import chart_environments, sum_samples
-from lambent.api.function import parse_function
+from lambent.api.functions.function import parse_function
 
 
 def test_environments_are_those_of_the_charts_containers() -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.engine import Facts, choose, nodes_are_reachable, why_none
-from cluster.engine_users import User, all_users, claim, release, staying
-from cluster.host import SYS_RESOURCE_BIT, has_capability
-from cluster.own_engine import daemon_configuration
-from cluster.processes import ProcessId
+from cluster.engine.engine import Facts, choose, nodes_are_reachable, why_none
+from cluster.engine.engine_users import User, all_users, claim, release, staying
+from cluster.engine.own_engine import daemon_configuration
+from cluster.host.capabilities import SYS_RESOURCE_BIT, has_capability
+from cluster.host.processes import ProcessId
 
 
 def facts(**changes: bool) -> Facts:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from cluster.firewall import empty_tables, parse, removal
-from cluster.host_network import cables, our_bridges
+from cluster.engine.firewall import empty_tables, parse, removal
+from cluster.engine.host_network import cables, our_bridges
 
 BEFORE = """\
 *filter

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from cluster import versions
-from cluster.kind import ready_nodes
-from cluster.kind_config import render, routes
-from cluster.node_image import first_pod_range, target_of
+from cluster.kind.kind import ready_nodes
+from cluster.kind.kind_config import render, routes
+from cluster.kind.node_image import first_pod_range, target_of
 
 
 def configuration(**changes: Any) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster import go_build, node_image
+from cluster.host import go_build
+from cluster.kind import node_image
 
-IMAGES = Path(node_image.__file__).parent / "images"
+IMAGES = Path(node_image.__file__).parents[1] / "images"
 
 
 @pytest.mark.parametrize("name", go_build.NODE_PROGRAMS)

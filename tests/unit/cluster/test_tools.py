@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from cluster import versions
-from cluster.content import content_key
-from cluster.debian import sources
 from cluster.existing import front_door
-from cluster.go_build import version_of_go
-from cluster.leftovers import mount_points_below
-from cluster.processes import start_time
-from cluster.tools import suits
+from cluster.host.content import content_key
+from cluster.host.debian import sources
+from cluster.host.go_build import version_of_go
+from cluster.host.leftovers import mount_points_below
+from cluster.host.processes import start_time
+from cluster.host.tools import suits
 
 
 def kubectl(version: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambent.api.function import FunctionSpec, parse_function_spec
-from lambent.controller.scratch import scratch_fields, size_volume, tmp_size_limit
+from lambent.api.functions.function import FunctionSpec, parse_function_spec
+from lambent.controller.resources.scratch import scratch_fields, size_volume, tmp_size_limit
 
 TMP = {"path": "/tmp", "sizeMiB": 512, "field": "spec.ephemeralStorage"}
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from lambent.controller import app
-from lambent.controller.watch_log import QUIET_SECONDS, FirstOfMany
+from lambent.controller.watch.kopf_log import QUIET_SECONDS, FirstOfMany
 from lambent.kube.client import KubeClient
 from lambent.kube.errors import KubeUnavailableError, NotFoundError
 from lambent.kube.lease import LeaderElection

@@ -9,12 +9,12 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from lambent.api.files import inline_files
+from lambent.api.functions.files import inline_files
 from lambent.api.names import candidate_pod, code_config_map
-from lambent.controller.execution import Executor
-from lambent.controller.reconcile import FunctionReconciler
-from lambent.controller.trigger_index import TriggerIndex
-from lambent.controller.trigger_reconcile import TriggerReconciler
+from lambent.controller.function.reconcile import FunctionReconciler
+from lambent.controller.trigger.index import TriggerIndex
+from lambent.controller.trigger.reconcile import TriggerReconciler
+from lambent.controller.writes.execution import Executor
 from lambent.kube.client import KubeClient
 from lambent.kube.errors import KubeError, KubeUnavailableError
 from lambent.kube.events import EventRecorder

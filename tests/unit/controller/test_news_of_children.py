@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lambent.controller.child_news import RESOURCES, ChildNews, News, view_child
-from lambent.controller.work_queue import Key
+from lambent.controller.queue.work_queue import Key
+from lambent.controller.watch.child_news import RESOURCES, ChildNews, News, view_child
 
 KEY = Key("Function", "default", "hello")
 Body = dict[str, Any]

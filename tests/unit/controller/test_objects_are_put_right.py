@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lambent.controller.drift import accept, build_repair, has_drifted
-from lambent.controller.plan import Repair
+from lambent.controller.writes.drift import accept, build_repair, has_drifted
+from lambent.controller.writes.plan import Repair
 from tests.support.controller_world import World
 from tests.support.json_patch import apply_json_patch
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from lambent.api.function import parse_function
-from lambent.controller.drift import accept, build_repair, has_drifted
-from lambent.controller.manifests import build_network_policy
-from lambent.controller.options import Installation, PodNetwork
-from lambent.controller.pod_network import build_policy_spec
-from lambent.controller.pool_manifests import build_pool_network_policy, pool_selector
+from lambent.api.functions.function import parse_function
+from lambent.controller.resources.function import build_network_policy
+from lambent.controller.resources.installation import Installation, PodNetwork
+from lambent.controller.resources.pod_network import build_policy_spec
+from lambent.controller.resources.pool import build_pool_network_policy, pool_selector
+from lambent.controller.writes.drift import accept, build_repair, has_drifted
 from tests.support.controller_world import a_manifest
 
 PODS = {"lambent.dev/function": "hello"}

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from lambent.api.files import inline_files
-from lambent.api.function import Function, parse_function
+from lambent.api.functions.files import inline_files
+from lambent.api.functions.function import Function, parse_function
 from lambent.api.quantity import MIB
-from lambent.controller.manifests import build_candidate, build_deployment, build_network_policy, build_service, function_url
-from lambent.controller.options import Installation, Pools, RuntimeImage
-from lambent.controller.pod_template import build_pod_template
-from lambent.controller.pool_index import pool_of
+from lambent.controller.resources.function import build_candidate, build_deployment, build_network_policy, build_service, function_url
+from lambent.controller.resources.installation import Installation, Pools, RuntimeImage
+from lambent.controller.resources.pod import build_pod_template
+from lambent.controller.resources.pool_index import pool_of
 from tests.support.controller_world import INSTALLATION, a_manifest
 
 RUNTIME = RuntimeImage("lambent/python3.11:dev", "Never")

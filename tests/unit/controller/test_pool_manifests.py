@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from lambent.api.function import parse_function
+from lambent.api.functions.function import parse_function
 from lambent.api.quantity import MIB
-from lambent.controller.manifests import build_network_policy
-from lambent.controller.options import Pools, RuntimeImage
-from lambent.controller.pod_template import build_pod_template
-from lambent.controller.pool_manifests import build_pool_deployment, build_pool_network_policy, pool_configuration
+from lambent.controller.resources.function import build_network_policy
+from lambent.controller.resources.installation import Pools, RuntimeImage
+from lambent.controller.resources.pod import build_pod_template
+from lambent.controller.resources.pool import build_pool_deployment, build_pool_network_policy, pool_configuration
 from tests.support.controller_world import INSTALLATION, a_manifest
 
 IMAGE = RuntimeImage("lambent/python3.11:dev", "Never", preload=("json", "xml.dom"))

@@ -11,13 +11,13 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from lambent.api.function import Function, parse_function
-from lambent.controller.execution import Executor
-from lambent.controller.labels import object_labels
-from lambent.controller.options import Installation, Pools
-from lambent.controller.pool_index import Pool, PoolIndex, pool_of
-from lambent.controller.pool_reconcile import PAGE, REFUSED_SECONDS, TOLD_FUNCTIONS, PoolReconciler
-from lambent.controller.reconcile import FunctionReconciler
+from lambent.api.functions.function import Function, parse_function
+from lambent.controller.function.reconcile import FunctionReconciler
+from lambent.controller.pool.reconcile import PAGE, REFUSED_SECONDS, TOLD_FUNCTIONS, PoolReconciler
+from lambent.controller.resources.installation import Installation, Pools
+from lambent.controller.resources.labels import object_labels
+from lambent.controller.resources.pool_index import Pool, PoolIndex, pool_of
+from lambent.controller.writes.execution import Executor
 from lambent.kube.client import KubeClient
 from lambent.kube.errors import ForbiddenError
 from lambent.kube.events import EventRecorder

@@ -11,12 +11,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from lambent.api.namespace_limits import NamespaceLimits
-from lambent.api.trigger import Http, parse_trigger
-from lambent.controller.execution import Executor
-from lambent.controller.options import Installation
+from lambent.api.triggers.trigger import Http, parse_trigger
+from lambent.controller.queue.work_queue import FUNCTION, POOL, TRIGGER, Key
 from lambent.controller.reconcilers import RESYNC_SECONDS, UNUSED_POOL_SECONDS, Reconcilers
-from lambent.controller.views import Counts
-from lambent.controller.work_queue import FUNCTION, POOL, TRIGGER, Key
+from lambent.controller.resources.installation import Installation
+from lambent.controller.writes.execution import Executor
+from lambent.controller.writes.views import Counts
 from lambent.kube.client import KubeClient
 from lambent.kube.events import EventRecorder
 from lambent.telemetry.controller_metrics import ControllerMetrics

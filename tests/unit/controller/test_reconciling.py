@@ -10,12 +10,12 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from lambent.api.claims import Name
-from lambent.controller.execution import Executor
-from lambent.controller.reconcile import REFUSED_SECONDS, SOON_SECONDS, FunctionReconciler
-from lambent.controller.trigger_index import TriggerIndex
-from lambent.controller.trigger_reconcile import TriggerReconciler
-from lambent.controller.views import Counts
+from lambent.api.triggers.claims import Name
+from lambent.controller.function.reconcile import REFUSED_SECONDS, SOON_SECONDS, FunctionReconciler
+from lambent.controller.trigger.index import TriggerIndex
+from lambent.controller.trigger.reconcile import TriggerReconciler
+from lambent.controller.writes.execution import Executor
+from lambent.controller.writes.views import Counts
 from lambent.kube.client import KubeClient
 from lambent.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeUnavailableError
 from lambent.kube.events import EventRecorder

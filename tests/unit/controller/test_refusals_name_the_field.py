@@ -7,7 +7,7 @@ import yaml
 
 from lambent.api import conditions
 from lambent.api.refusal import Bound, Rule, is_out_of_quota, parse_refusal
-from lambent.controller.refusal_words import FUNCTION_FIELDS, POOL_FIELDS, diagnose_refusal, word_pool_refusal
+from lambent.controller.function.refusal_words import FUNCTION_FIELDS, POOL_FIELDS, diagnose_refusal, word_pool_refusal
 from tests.support.controller_world import World
 from tests.support.schemas import CHECKOUT, schema
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambent.controller.plan import Create, Delete
+from lambent.controller.writes.plan import Create, Delete
 from tests.support.controller_world import World, a_manifest
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from lambent.api.fields import InvalidSpecError
-from lambent.api.files import collect_files, config_map_files
-from lambent.api.function import parse_function, parse_function_spec
-from lambent.api.served import find_unserved_fields, find_unserved_trigger_fields
-from lambent.api.trigger import parse_trigger
-from lambent.controller.decision import decide, decide_invalid
-from lambent.controller.problem import Problem
+from lambent.api.functions.files import collect_files, config_map_files
+from lambent.api.functions.function import parse_function, parse_function_spec
+from lambent.api.triggers.served import find_unserved_fields, find_unserved_trigger_fields
+from lambent.api.triggers.trigger import parse_trigger
+from lambent.controller.function.decision import decide, decide_invalid
+from lambent.controller.writes.problem import Problem
 from tests.support.controller_world import INSTALLATION, START, World, a_manifest, observed_with
 
 

@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from lambent.controller import survey as module
-from lambent.controller.execution import Executor
-from lambent.controller.reconcile import FunctionReconciler
-from lambent.controller.survey import Survey
-from lambent.controller.work_queue import Key
+from lambent.controller.function.reconcile import FunctionReconciler
+from lambent.controller.queue.work_queue import Key
+from lambent.controller.watch import survey as module
+from lambent.controller.watch.survey import Survey
+from lambent.controller.writes.execution import Executor
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import GoneError, KubeUnavailableError
 from lambent.kube.events import EventRecorder

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from lambent.api.claims import claim_of
-from lambent.api.grants import HostGrant
-from lambent.api.hosts import Domains, own_hosts
-from lambent.api.trigger import Trigger, parse_trigger
-from lambent.controller.trigger_decision import ObservedTrigger, decide_invalid_trigger, decide_trigger
-from lambent.controller.trigger_index import TriggerIndex
+from lambent.api.triggers.claims import claim_of
+from lambent.api.triggers.grants import HostGrant
+from lambent.api.triggers.hosts import Domains, own_hosts
+from lambent.api.triggers.trigger import Trigger, parse_trigger
+from lambent.controller.trigger.decision import ObservedTrigger, decide_invalid_trigger, decide_trigger
+from lambent.controller.trigger.index import TriggerIndex
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OLD, YOUNG = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"

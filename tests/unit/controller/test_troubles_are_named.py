@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lambent.controller.diagnosis import diagnose_pods
-from lambent.controller.problem import MAX_MESSAGE, shorten
-from lambent.controller.views import view_pod
+from lambent.controller.function.diagnosis import diagnose_pods
+from lambent.controller.writes.problem import MAX_MESSAGE, shorten
+from lambent.controller.writes.views import view_pod
 from tests.support.controller_world import World
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lambent.controller.function_news import FunctionNews
-from lambent.controller.work_queue import Key
+from lambent.controller.queue.work_queue import Key
+from lambent.controller.watch.function_news import FunctionNews
 from tests.support.schemas import CHECKOUT
 
 KEY = Key("Function", "default", "hello")
@@ -83,7 +83,7 @@ def test_what_a_list_shows_is_news_and_so_is_an_end() -> None:
 
 def test_a_standby_does_not_load_kopf() -> None:
     loaded = "print('kopf' in sys.modules)"
-    program = f"import sys, lambent.controller.app; {loaded}; import lambent.controller.watches; {loaded}"
+    program = f"import sys, lambent.controller.app; {loaded}; import lambent.controller.watch.user_objects; {loaded}"
 
     ended = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT / "operator", capture_output=True, text=True, check=False)
 

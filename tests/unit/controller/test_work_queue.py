@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambent.controller.work_queue import LONGEST_BACKOFF_SECONDS, Key, WorkQueue
+from lambent.controller.queue.work_queue import LONGEST_BACKOFF_SECONDS, Key, WorkQueue
 
 A, B = Key("Function", "default", "a"), Key("Function", "default", "b")
 

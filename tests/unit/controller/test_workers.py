@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from prometheus_client import CollectorRegistry
 
-from lambent.controller.work_queue import Key
-from lambent.controller.workers import Workers
+from lambent.controller.queue.work_queue import Key
+from lambent.controller.queue.workers import Workers
 from lambent.kube.errors import ConflictError, KubeUnavailableError
 from lambent.telemetry.controller_metrics import ControllerMetrics
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from lambent.api.function import parse_function
+from lambent.api.functions.function import parse_function
 from lambent.dev.manifests import Manifests
 from lambent.dev.revision import Revision
 from lambent.dev.workshop import Workshop

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lambent_shim.cgroup import open_memory_group
-from lambent_shim.shared_memory import SharedMemory
+from lambent_shim.limits.cgroup import open_memory_group
+from lambent_shim.limits.shared_memory import SharedMemory
 
 STAT = "anon 1048576\nfile 4096\nfile_mapped 0\nshmem 2097152\nslab 1\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambent_shim.forks import IDLE_LOOKS, STOPPED_LOOKS, Look, judge
+from lambent_shim.workers.forks import IDLE_LOOKS, STOPPED_LOOKS, Look, judge
 
 
 def looks_until_replaced(states: list[tuple[str, int]]) -> int | None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from picows import WSCloseCode, WSMsgType
 
-from lambent_shim import wire
-from lambent_shim.batch import join_messages
-from lambent_shim.link import Link
+from lambent_shim.link import wire
+from lambent_shim.link.batch import join_messages
+from lambent_shim.link.link import Link
 
 
 class Transport:

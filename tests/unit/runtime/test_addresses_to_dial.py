@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambent_shim.addresses import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, AddressBook, absolute_name, retry_delay
+from lambent_shim.link.addresses import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, AddressBook, absolute_name, retry_delay
 
 
 def test_all_addresses_of_all_names_and_all_peers_are_wanted() -> None:

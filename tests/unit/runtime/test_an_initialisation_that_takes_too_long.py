@@ -6,10 +6,10 @@ import asyncio
 import os
 import socket
 
-from lambent_shim import failures
-from lambent_shim.lineage import Lineage
-from lambent_shim.process import Process
-from lambent_shim.spawn import Ends
+from lambent_shim.workers import failures
+from lambent_shim.workers.ancestry import Lineage
+from lambent_shim.workers.process import Process
+from lambent_shim.workers.spawn import Ends
 
 TIMED_OUT = failures.time_out(3)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lambent_shim import codefiles
-from lambent_shim.codefiles import LeftBehindError, write_files
+from lambent_shim import code_files as codefiles
+from lambent_shim.code_files import LeftBehindError, write_files
 
 FILES = {"app.py": b"x = 1\n", "pkg/__init__.py": b"", "pkg/deep/data.bin": bytes(range(256)) * 1000}
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lambent_shim import failures, frames
+from lambent_shim.workers import failures, frames
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from lambent_shim.configuration import Storage
-from lambent_shim.leftovers import Leftover, choose, find_open_files, list_files, remove
-from lambent_shim.storage import LONGEST_SECONDS, Seen, explain, is_due
+from lambent_shim.limits.leftovers import Leftover, choose, find_open_files, list_files, remove
+from lambent_shim.limits.storage import LONGEST_SECONDS, Seen, explain, is_due
 
 
 def leftover(name: str, kib: int, changed_at: float) -> Leftover:

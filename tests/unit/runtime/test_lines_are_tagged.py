@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from lambent_shim.frames import FrameBuffer, FrameError
-from lambent_shim.lines import MAX_LINE_BYTES, LineBuffer, tag_json, tag_text
+from lambent_shim.telemetry.lines import MAX_LINE_BYTES, LineBuffer, tag_json, tag_text
+from lambent_shim.workers.frames import FrameBuffer, FrameError
 
 
 def test_text_lines_carry_their_request() -> None:

@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
-from lambent_shim.alarm import Alarm
-from lambent_shim.invocation import Invocation
-from lambent_shim.link import Link
+from lambent_shim.deadline_timer import Alarm
+from lambent_shim.link.invocation import Invocation
+from lambent_shim.link.link import Link
 
 
 class Loop:

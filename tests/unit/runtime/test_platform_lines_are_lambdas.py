@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lambent_shim.report import PlatformLines, Usage, format_time
+from lambent_shim.telemetry.platform_lines import PlatformLines, Usage, format_time
 
 NOW = 1_795_262_400.0625
 USAGE = Usage(1.234, 128, 30, 12.5)

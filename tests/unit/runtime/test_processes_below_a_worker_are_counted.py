@@ -8,10 +8,11 @@ import socket
 
 import pytest
 
-from lambent_shim import failures, watch
-from lambent_shim.process import Process
-from lambent_shim.shared_memory import SharedMemory
-from lambent_shim.spawn import Ends
+from lambent_shim.limits.shared_memory import SharedMemory
+from lambent_shim.workers import failures
+from lambent_shim.workers import memory_watch as watch
+from lambent_shim.workers.process import Process
+from lambent_shim.workers.spawn import Ends
 
 
 @pytest.mark.parametrize(("below", "told"), [(watch.MOST_PROCESSES, []), (watch.MOST_PROCESSES + 1, [watch.MOST_PROCESSES + 1])])

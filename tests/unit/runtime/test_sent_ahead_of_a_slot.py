@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from lambent_shim import wire
 from lambent_shim.configuration import parse_configuration
-from lambent_shim.invocation import Invocation
-from lambent_shim.links import Links
+from lambent_shim.link import wire
+from lambent_shim.link.invocation import Invocation
+from lambent_shim.link.links import Links
 
 
 class FakeLink:

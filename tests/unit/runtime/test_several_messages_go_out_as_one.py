@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect, ws_create_server
 
-from lambent_shim.batch import join_messages
+from lambent_shim.link.batch import join_messages
 
 
 class Collector(WSListener):

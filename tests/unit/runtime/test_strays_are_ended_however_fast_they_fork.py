@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lambent_shim import descendants
+from lambent_shim.limits import descendants
 
 
 def spawn() -> int:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from typing import cast
 
-from lambent_shim.logstream import BUSY_SECONDS, FULL_BYTES, HIGH_WATER_BYTES, LIMIT_BYTES, QUIET_SECONDS, LogStream
+from lambent_shim.telemetry.stream import BUSY_SECONDS, FULL_BYTES, HIGH_WATER_BYTES, LIMIT_BYTES, QUIET_SECONDS, LogStream
 
 
 def test_what_nobody_reads_waits_then_is_dropped_and_said() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lambent_shim import metrics
-from lambent_shim.status import StatusProtocol
-from lambent_shim.tally import Tally
+from lambent_shim.telemetry import metrics
+from lambent_shim.telemetry.counters import Tally
+from lambent_shim.telemetry.status import StatusProtocol
 
 
 class FakeTransport:

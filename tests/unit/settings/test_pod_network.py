@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambent.controller.app import build_installation
-from lambent.controller.options import PodNetwork
+from lambent.controller.resources.installation import PodNetwork
 from lambent.settings.base import SettingError
 from lambent.settings.controller import ControllerSettings
 

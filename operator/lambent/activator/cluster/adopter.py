@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from lambent.activator.admission.model import FunctionKey
-from lambent.activator.hello import Identity
+from lambent.activator.links.hello import Identity
 from lambent.activator.pool import adoption
 from lambent.activator.pool.gates import Handovers
 from lambent.api import names
-from lambent.api.function import FunctionSpec
+from lambent.api.functions.function import FunctionSpec
+from lambent.api.functions.shim import is_boosted
 from lambent.api.group import LABEL_FUNCTION
-from lambent.api.shim import is_boosted
 from lambent.kube.backoff import Backoff
 from lambent.kube.client import MERGE, STRATEGIC, Json, KubeClient
 from lambent.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeError, NotFoundError

@@ -16,8 +16,8 @@ from typing import Final
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.pool.blueprint import BlueprintError, Values, build_frame, find_references
 from lambent.api.fields import InvalidSpecError
-from lambent.api.files import CodeFiles, config_map_files, inline_files
-from lambent.api.function import Function, parse_function
+from lambent.api.functions.files import CodeFiles, config_map_files, inline_files
+from lambent.api.functions.function import Function, parse_function
 from lambent.api.group import API_VERSION, FUNCTIONS
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import KubeError, NotFoundError

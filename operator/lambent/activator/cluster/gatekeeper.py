@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.pool.gates import Gates, Lift, view_pod
-from lambent.api.gates import build_lift
+from lambent.api.functions.gates import build_lift
 from lambent.api.group import LABEL_ROLE, ROLE_FUNCTION, START_GATE
 from lambent.kube.client import JSON_PATCH, KubeClient
 from lambent.kube.errors import ConflictError, InvalidError, KubeError, NotFoundError

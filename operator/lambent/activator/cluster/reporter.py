@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import partial
 
 from lambent.activator.admission.model import FunctionKey
+from lambent.api.functions.status import Initialization
 from lambent.api.group import API_VERSION, FUNCTIONS
-from lambent.api.status import Initialization
 from lambent.kube.backoff import Backoff
 from lambent.kube.client import MERGE, KubeClient
 from lambent.kube.errors import KubeError, NotFoundError
@@ -26,7 +26,7 @@ LONGEST_PAUSE_SECONDS = 60.0
 MAX_MESSAGE = 8192
 MAX_TRACE_LINES = 60
 
-_log = logging.getLogger("lambent.activator.initialization")
+_log = logging.getLogger("lambent.activator.links.initialization")
 
 
 class KubeReporter:

@@ -12,7 +12,8 @@ import binascii
 import json
 from typing import Any
 
-from lambent.activator.hello import Hello, Identity, LinkRefusedError, UnverifiedError
+from lambent.activator.links.hello import Hello, Identity, LinkRefusedError, UnverifiedError
+from lambent.api.functions.shim import SHIM_VARIABLE
 from lambent.api.group import (
     LABEL_FUNCTION,
     LABEL_ORIGIN,
@@ -24,7 +25,6 @@ from lambent.api.group import (
     TOKEN_AUDIENCE,
 )
 from lambent.api.names import CONTAINER
-from lambent.api.shim import SHIM_VARIABLE
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.errors import KubeError, NotFoundError
 from lambent.kube.paths import object_path

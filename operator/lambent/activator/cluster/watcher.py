@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from lambent.activator.admission.model import FunctionKey
-from lambent.activator.configuration import Configuration
+from lambent.activator.catalog.catalog import Configuration
 from lambent.api.fields import InvalidSpecError
-from lambent.api.function import Function, inline_size, parse_function
-from lambent.api.grants import HostGrant, parse_grant
+from lambent.api.functions.function import Function, inline_size, parse_function
 from lambent.api.group import API_VERSION, FUNCTIONS, HOST_GRANTS, TRIGGERS
-from lambent.api.trigger import Trigger, parse_trigger
+from lambent.api.triggers.grants import HostGrant, parse_grant
+from lambent.api.triggers.trigger import Trigger, parse_trigger
 from lambent.kube.client import Json, KubeClient
 from lambent.kube.paths import collection_path
 from lambent.kube.watch import Added, Listed, Modified, watch_objects

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lambent.activator.api.invoke import MAX_PAYLOAD_BYTES
+from lambent.activator.lambda_api.invoke import MAX_PAYLOAD_BYTES
 
 SLICE_BYTES = 16 * 1024
 """As much is parsed at once: bounds how many requests can come out of one read."""

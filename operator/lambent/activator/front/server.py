@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from typing import Any, Final
 
-from lambent.activator.api.invoke import parse_short_target
 from lambent.activator.front.connection import Connection
 from lambent.activator.front.encoding import is_short_authority, split_short_target
 from lambent.activator.front.entrance import Entrance
@@ -19,6 +18,7 @@ from lambent.activator.front.limits import REQUESTS_PER_TURN, FrontLimits
 from lambent.activator.front.message import Budget
 from lambent.activator.front.pacer import RefusalPacer
 from lambent.activator.front.ports import Client, Gateway
+from lambent.activator.lambda_api.invoke import parse_short_target
 from lambent.telemetry.front_metrics import FrontFigures
 
 BACKLOG = 4096

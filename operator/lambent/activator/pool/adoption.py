@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lambent.api.function import FunctionSpec
+from lambent.api.functions.function import FunctionSpec
+from lambent.api.functions.shim import build_resources
 from lambent.api.group import LABEL_FUNCTION, LABEL_REVISION, LABEL_ROLE, LABEL_RUNTIME, ROLE_FUNCTION
 from lambent.api.names import CONTAINER
-from lambent.api.shim import build_resources
 
 HASH_LABEL: Final = "pod-template-hash"
 REFUSED: Final = ("Deferred", "Infeasible")

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.api import link as wire
-from lambent.api.files import CodeFiles
-from lambent.api.function import Function
-from lambent.api.pod import EnvVar
-from lambent.api.revision import revision_of
-from lambent.api.shim import function_fields
+from lambent.api.functions.files import CodeFiles
+from lambent.api.functions.function import Function
+from lambent.api.functions.pod import EnvVar
+from lambent.api.functions.revision import revision_of
+from lambent.api.functions.shim import function_fields
 
 Values = Mapping[str, str | None]
 """By the name of an environment variable: its value from a Secret or ConfigMap; None where it is optional and not there."""

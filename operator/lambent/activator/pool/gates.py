@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
 from lambent.activator.admission.model import FunctionKey
-from lambent.api.gates import find_gate
+from lambent.api.functions.gates import find_gate
 from lambent.api.group import LABEL_FUNCTION, START_GATE
 
 OTHERS_SECONDS: Final = 0.3

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from urllib.parse import unquote
 
 from lambent.activator.admission.model import FunctionKey
-from lambent.api.route_path import MAX_SEGMENTS, ONE, REST, Pattern
+from lambent.api.triggers.route_path import MAX_SEGMENTS, ONE, REST, Pattern
 
 EVERY_METHOD = ""
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.routing.route import Routes
-from lambent.api.hosts import ANY_HOST, LOCALHOST, Domains, is_address, is_below, is_in_cluster
 from lambent.api.invocation import ACCESS_NONE, ACCESS_PUBLIC, Url
+from lambent.api.triggers.hosts import ANY_HOST, LOCALHOST, Domains, is_address, is_below, is_in_cluster
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from functools import partial
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from lambent.activator.answer import web_error
 from lambent.activator.front.pacer import AT_ONCE, LONGEST_SECONDS, STEP_SECONDS, RefusalPacer
+from lambent.activator.gateway.answer import web_error
 from lambent.activator.http import HttpResponse
 from lambent.api.reasons import CALLER_NOT_FOUND, PLATFORM_QUEUE_FULL
 from tests.support.front_client import Client, ScriptedGateway, build_front

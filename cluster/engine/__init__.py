@@ -1,0 +1,1 @@
+"""A container engine: the user's, or one of our own."""

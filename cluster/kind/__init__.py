@@ -1,0 +1,1 @@
+"""A kind cluster: its nodes' image, its configuration, and its life."""

@@ -1,1 +1,0 @@
-"""The ways in: the Lambda API, function URLs, http Triggers."""

@@ -1,0 +1,1 @@
+"""AWS Lambda's Invoke API: names, requests and errors in AWS's form."""

@@ -1,0 +1,1 @@
+"""The Function resource: its specification and status as types, and what follows from them."""

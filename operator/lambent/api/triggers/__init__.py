@@ -1,0 +1,1 @@
+"""The Trigger and HostGrant resources: their types, and who owns which host."""

@@ -1,0 +1,1 @@
+"""How many generic pods each pool has."""

@@ -1,0 +1,1 @@
+"""Functions: their reconcile, from what is observed through the decision to the status."""

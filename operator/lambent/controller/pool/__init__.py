@@ -1,0 +1,1 @@
+"""Pools of generic pods: their reconcile."""

@@ -1,0 +1,1 @@
+"""Which object is reconciled next, and the workers that do it."""

@@ -1,0 +1,1 @@
+"""Kubernetes objects as the controller wants them. Pure."""

@@ -1,0 +1,1 @@
+"""What happened in the cluster: watches, and which of their events ask for a reconcile."""

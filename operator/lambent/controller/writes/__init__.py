@@ -1,0 +1,1 @@
+"""What a reconcile writes: plans, drift from what was written, and their execution."""

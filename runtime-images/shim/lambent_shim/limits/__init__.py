@@ -1,0 +1,1 @@
+"""What processes use of memory, disk and the kernel, read and bounded."""

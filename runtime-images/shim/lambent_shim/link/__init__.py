@@ -1,0 +1,1 @@
+"""Links to activators: frames, slots, and the invocations that come by them."""

@@ -1,0 +1,1 @@
+"""Log lines, metrics and the status of a pod."""

@@ -4,7 +4,6 @@ from typing import Final
 
 KUBERNETES: Final = "v1.34.4"
 HELM: Final = "v3.19.0"
-KIND: Final = "v0.30.0"
 DEBIAN_SUITE: Final = "bookworm"
 GO_AT_LEAST: Final = (1, 24)
 

@@ -41,7 +41,6 @@ class Shim(WSListener):
         self._running: dict[int, tuple[int, asyncio.TimerHandle]] = {}
         self._cancelled: set[int] = set()
         self._slots: Slots[Shim] = Slots(pod.slots)
-        self._payloads: dict[int, tuple[int, list[bytes]]] = {}
         self._first = True
 
     def on_ws_connected(self, transport: WSTransport) -> None:

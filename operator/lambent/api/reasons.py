@@ -60,7 +60,6 @@ CALLER_TOO_LARGE: Final = _reason("Caller.TooLarge", 413, 413, "RequestTooLargeE
 CALLER_NOT_FOUND: Final = _reason("Caller.NotFound", 404, 404, "ResourceNotFoundException")
 CALLER_FORBIDDEN: Final = _reason("Caller.Forbidden", 403, 403, "AccessDeniedException")
 CALLER_TOO_MANY_REQUESTS: Final = _reason("Caller.TooManyRequests", 429, 429, "TooManyRequestsException")
-CALLER_GONE: Final = _reason("Caller.Gone", 499, 499)
 
 FUNCTION_ERROR: Final = _reason("Function.Error", 502, 200)
 FUNCTION_TIMEOUT: Final = _reason("Function.Timeout", 502, 200)
@@ -86,7 +85,6 @@ REASONS: Final[dict[str, Reason]] = {
         CALLER_NOT_FOUND,
         CALLER_FORBIDDEN,
         CALLER_TOO_MANY_REQUESTS,
-        CALLER_GONE,
         FUNCTION_ERROR,
         FUNCTION_TIMEOUT,
         FUNCTION_OUT_OF_MEMORY,

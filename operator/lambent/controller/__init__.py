@@ -1,5 +1,11 @@
-"""The controller: turns custom resources into Kubernetes objects and status.
+"""The controller: turns Functions, Triggers and pools into Kubernetes objects and status.
 
-`app` starts it, `operator` holds kopf's handlers, which only name the key that changed; `workers` takes keys from `work_queue` and runs
-`reconcile`, which observes (`observation`), decides (`decision`, pure) and carries the plan out (`execution`).
+The way of a change:
+
+    watch/user_objects, watch/children   hear of it, and name the object that it concerns
+    queue/work_queue, queue/workers      choose whose turn it is, and call
+    reconcilers                          which leads to function/, trigger/ or pool/, where `reconcile`
+    function/observation                 reads what there is,
+    function/decision                    decides what is to be written (pure; objects by resources/),
+    writes/execution                     and writes it
 """

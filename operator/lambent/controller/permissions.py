@@ -32,5 +32,3 @@ CLUSTER: Final[Mapping[tuple[str, str], Verbs]] = {
 OWN_NAMESPACE: Final[Mapping[tuple[str, str], Verbs]] = {
     ("coordination.k8s.io", "leases"): frozenset({"get", "create", "update"}),
 }
-
-PERMISSIONS: Final = {"cluster": CLUSTER, "namespace": OWN_NAMESPACE}

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Self, cast, get_type_hints
 
 REQUIRED: Final = dataclasses.MISSING
-LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _DECLARATION: Final = "lambent.setting"
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})

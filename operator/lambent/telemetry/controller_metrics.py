@@ -13,7 +13,6 @@ DONE: Final = "done"
 CONFLICT: Final = "conflict"
 UNAVAILABLE: Final = "unavailable"
 FAILED: Final = "failed"
-RESULTS: Final = (DONE, CONFLICT, UNAVAILABLE, FAILED)
 
 
 class ControllerMetrics:

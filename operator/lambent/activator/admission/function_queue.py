@@ -203,7 +203,6 @@ class FunctionQueue:
             self._lose(link, invocation, now, out)
             out.append(Close(link.number, f"BOUNCE of {number}, which was taken"))
         else:
-            invocation.bounces += 1
             self._pace.came_back(invocation, now)
             self._put_back(link, invocation, now)
         link.credit = 0

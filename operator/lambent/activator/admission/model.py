@@ -163,7 +163,6 @@ class Invocation:
         """Whether it was sent with WAITING."""
         self.ahead = False
         """Whether it was sent though no slot is known to be free: its shim may keep it for a moment."""
-        self.bounces = 0
         self.trial = False
         """Whether it tries a function that is blocked."""
         self.waited_for_start = False

@@ -94,9 +94,9 @@ class Installation:
     image_pull_policy: str = "IfNotPresent"
     """For functions with their own image."""
     cpu_request_percent: int = 100
+    """Share of Lambda's CPU for the memory that pods request; they may burst beyond it."""
     init_boost_millis: int = 0
     """What `cpu.limit` is raised to in pods that start; the activator lowers it once they are initialised. 0: never."""
-    """Share of Lambda's CPU for the memory that pods request; they may burst beyond it."""
     pools: Pools = field(default_factory=Pools)
     limits: NamespaceLimits = field(default_factory=NamespaceLimits)
     """What one namespace may have all activators hold."""

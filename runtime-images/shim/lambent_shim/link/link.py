@@ -64,7 +64,6 @@ class Link(WSListener):
         """What the pod is, as HELLO or BECAME has said it here last."""
         self.invocations: dict[int, Any] = {}
         """The link's invocations that are not finished, by id."""
-        self.init_sent = False
         self.closed = False
         self._events = events
         self._transport: WSTransport | None = None

@@ -24,7 +24,6 @@ RESPONSE_TOO_LARGE: Final = "Function.ResponseTooLarge"
 BAD_RESPONSE: Final = "Function.BadResponse"
 BAD_REQUEST: Final = "Caller.BadRequest"
 TOO_LARGE: Final = "Caller.TooLarge"
-INTERNAL: Final = "Platform.Internal"
 
 EXIT_ERROR: Final = "Runtime.ExitError"
 TIMED_OUT: Final = "Sandbox.Timedout"

@@ -7,14 +7,14 @@ and which of those that failed were under way when the fault struck.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 OK: Final = "ok"
 NOT_CONNECTED: Final = "not connected"
-"""No activator took the connection: a client may try again without harm, and most do."""
+"""Nobody took the connection, so nothing of the request was sent: a client may try again without harm, and most do."""
 BROKEN: Final = "connection broken"
 NO_ANSWER: Final = "no answer"
 WRONG: Final = "wrong answer"
@@ -62,7 +62,10 @@ class Verdict:
     """The ids of those of them that a handler had begun to run."""
     under_way: Counter[str]
     """Failed, excused, by outcome."""
-    not_connected: int
+    refused: int
+    """Connections that nobody took, excused or not."""
+    refused_seconds: float
+    """From the first to the last of them: how long Kubernetes sent connections where nobody took them."""
     gap_seconds: float
     """The longest time in which no answer came."""
 
@@ -79,7 +82,10 @@ def judge(
     excused: frozenset[str],
     excused_if_started: frozenset[str] = frozenset(),
 ) -> Verdict:
-    """`excused`: outcomes that the fault may have for what was under way; NOT_CONNECTED, where it is among them, at any time.
+    """`excused`: outcomes that the fault may have for what was under way.
+
+    NOT_CONNECTED, where it is among them, is excused at any time after the fault has struck, since Kubernetes notices late that a process
+    is gone, but never for a request that a handler has run: then somebody took it.
 
     `excused_if_started`: those that it may have only for what a handler had begun to run.
     """
@@ -91,8 +97,9 @@ def judge(
         call
         for call in failed
         if (call.outcome in excused or (call.outcome in excused_if_started and call.id in ran))
-        and (call.outcome == NOT_CONNECTED or _was_under_way(call, moments))
+        and (_was_refused(call, moments, ran) if call.outcome == NOT_CONNECTED else _was_under_way(call, moments))
     ]
+    refused = sorted(call.ended for call in failed if call.outcome == NOT_CONNECTED)
     return Verdict(
         requests=len(calls),
         ran_twice=tuple(sorted(name for name, found in ran.items() if len(found) > 1)),
@@ -100,7 +107,8 @@ def judge(
         lost=(lost := tuple(call for call in failed if call not in set(forgiven))),
         lost_started=frozenset(call.id for call in lost if call.id in ran),
         under_way=Counter(call.outcome for call in forgiven if call.outcome != NOT_CONNECTED),
-        not_connected=sum(call.outcome == NOT_CONNECTED for call in failed),
+        refused=len(refused),
+        refused_seconds=refused[-1] - refused[0] if refused else 0.0,
         gap_seconds=_longest_gap(calls),
     )
 
@@ -111,6 +119,10 @@ def _is_right(call: Call, ran: dict[str, set[str]]) -> bool:
 
 def _was_under_way(call: Call, moments: Sequence[Moment]) -> bool:
     return any(call.sent <= moment.end and call.ended >= moment.begin for moment in moments)
+
+
+def _was_refused(call: Call, moments: Sequence[Moment], ran: Container[str]) -> bool:
+    return call.id not in ran and any(call.ended >= moment.begin for moment in moments)
 
 
 def _longest_gap(calls: Sequence[Call]) -> float:

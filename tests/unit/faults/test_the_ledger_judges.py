@@ -29,7 +29,7 @@ def ran(*names: str) -> list[Run]:
 def test_what_is_answered_once_by_its_own_answer_is_clean() -> None:
     verdict = judge([well("a"), well("b")], ran("a", "b"), [], frozenset())
 
-    assert verdict == Verdict(2, (), (), (), frozenset(), Counter(), 0, verdict.gap_seconds)
+    assert verdict == Verdict(2, (), (), (), frozenset(), Counter(), 0, 0.0, verdict.gap_seconds)
     assert verdict.is_clean
 
 
@@ -83,10 +83,24 @@ def test_some_faults_excuse_only_what_a_handler_had_begun_to_run() -> None:
 
 def test_a_connection_that_nobody_took_is_counted_by_itself() -> None:
     refused = failed(NOT_CONNECTED, 11.0, 11.0)
+    verdict = judge([refused, failed(NOT_CONNECTED, 12.5, 12.5)], [], STRUCK, frozenset({NOT_CONNECTED}))
 
-    assert judge([refused], [], STRUCK, frozenset({NOT_CONNECTED})).is_clean
-    assert judge([refused], [], STRUCK, frozenset({NOT_CONNECTED})).not_connected == 1
+    assert verdict.is_clean
+    assert (verdict.refused, verdict.refused_seconds) == (2, pytest.approx(1.5))
+    assert verdict.under_way == {}
     assert judge([refused], [], STRUCK, frozenset()).lost == (refused,)
+
+
+def test_a_connection_that_nobody_took_before_the_fault_struck_is_lost() -> None:
+    early = failed(NOT_CONNECTED, 9.0, 9.0)
+
+    assert judge([early], [], STRUCK, frozenset({NOT_CONNECTED})).lost == (early,)
+
+
+def test_a_request_that_a_handler_ran_was_taken_whatever_its_client_says() -> None:
+    refused = failed(NOT_CONNECTED, 11.0, 11.0)
+
+    assert judge([refused], ran("x"), STRUCK, frozenset({NOT_CONNECTED})).lost == (refused,)
 
 
 def test_the_longest_time_without_an_answer_is_told() -> None:
@@ -97,11 +111,11 @@ def test_the_longest_time_without_an_answer_is_told() -> None:
 
 
 def test_a_row_tells_all_that_was_counted() -> None:
-    verdict = Verdict(600, (), (), (), frozenset(), Counter({LOST: 2, BROKEN: 1}), 3, 1.234)
+    verdict = Verdict(600, (), (), (), frozenset(), Counter({LOST: 2, BROKEN: 1}), 3, 0.84, 1.234)
 
     assert (
         format_row("kubelet killed", verdict)
-        == "| kubelet killed | 600 | 0 | 0 | 0 | 2 Platform.LinkLost, 1 connection broken | 3 | 1.23 s |"
+        == "| kubelet killed | 600 | 0 | 0 | 0 | 2 Platform.LinkLost, 1 connection broken | 3 in 0.8 s | 1.23 s |"
     )
 
 

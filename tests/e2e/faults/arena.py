@@ -47,9 +47,9 @@ class Arena:
         yield
         self.moments.append(Moment(begin - SLACK_SECONDS, time.time() + after_seconds))
 
-    def struck(self, at: float) -> None:
-        """It struck at a time that somebody else has read."""
-        self.moments.append(Moment(at - SLACK_SECONDS, at + SLACK_SECONDS))
+    def struck(self, begin: float, end: float) -> None:
+        """It struck in a span of time that somebody else has read."""
+        self.moments.append(Moment(begin - SLACK_SECONDS, end + SLACK_SECONDS))
 
     def wait_until_replaced(self, name: str) -> None:
         """Until a pod of the warm function is gone and as many as it always has run without it."""

@@ -31,24 +31,24 @@ def _delete_by_force(arena: Arena) -> None:
 
 
 def _kill(arena: Arena) -> None:
-    for at in signal_pods(arena.workspace.api, arena.control_plane, [_victim(arena)]):
-        arena.struck(at)
+    for span in signal_pods(arena.workspace.api, arena.control_plane, [_victim(arena)]):
+        arena.struck(*span)
 
 
 def _stop(arena: Arena) -> None:
-    for at in signal_pods(arena.workspace.api, arena.control_plane, [_victim(arena)], stop_seconds=STOPPED_SECONDS):
-        arena.struck(at)
+    for span in signal_pods(arena.workspace.api, arena.control_plane, [_victim(arena)], stop_seconds=STOPPED_SECONDS):
+        arena.struck(*span)
 
 
 def _cut(arena: Arena) -> None:
-    for at in cut_network(arena.workspace.api, arena.control_plane, _victim(arena), STOPPED_SECONDS):
-        arena.struck(at)
+    for span in cut_network(arena.workspace.api, arena.control_plane, _victim(arena), STOPPED_SECONDS):
+        arena.struck(*span)
 
 
 def _kill_pool(arena: Arena) -> None:
     pods = [pod for pod in pool_pods(arena.workspace) if pod["status"].get("phase") == "Running"]
-    for at in signal_pods(arena.workspace.api, arena.control_plane, pods):
-        arena.struck(at)
+    for span in signal_pods(arena.workspace.api, arena.control_plane, pods):
+        arena.struck(*span)
 
 
 def _delete_pool_by_force(arena: Arena) -> None:

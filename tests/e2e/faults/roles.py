@@ -49,8 +49,8 @@ def _kill_all_activators(arena: Arena) -> None:
 
 
 def _strike(arena: Arena, pods: list[dict[str, Any]], stop_seconds: float) -> None:
-    for at in signal_pods(arena.workspace.api, arena.control_plane, pods, stop_seconds=stop_seconds):
-        arena.struck(at)
+    for span in signal_pods(arena.workspace.api, arena.control_plane, pods, stop_seconds=stop_seconds):
+        arena.struck(*span)
     if not stop_seconds:
         # The kubelet tells of an end up to a second later: until then all looks whole.
         for pod in pods:

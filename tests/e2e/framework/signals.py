@@ -20,12 +20,13 @@ def members(uid):
             yield int(name)
 
 def send(number):
-    print(time.time(), flush=True)
+    begin = time.time()
     for pid in pids:
         try:
             os.kill(pid, number)
         except ProcessLookupError:
             pass
+    print(begin, time.time(), flush=True)
 
 pids = list(WHOM)
 assert pids, "there is no such process"
@@ -45,9 +46,10 @@ for namespace in [os.open(f"/proc/1/ns/{kind}", os.O_RDONLY) for kind in ("net",
     assert libc.setns(namespace, 0) == 0, os.strerror(ctypes.get_errno())
 
 def change(how):
+    begin = time.time()
     for side in ("-s", "-d"):
         subprocess.run(["iptables", "-w", how, "FORWARD", side, ADDRESS, "-p", "tcp", "-j", "DROP"], check=True)
-    print(time.time(), flush=True)
+    print(begin, time.time(), flush=True)
 
 change("-I")
 try:
@@ -57,23 +59,27 @@ finally:
 """
 
 
-def signal_pods(api: KubeApi, control_plane: ControlPlane, pods: Iterable[dict[str, Any]], *, stop_seconds: float = 0.0) -> list[float]:
-    """Kill Lambent's processes in these pods, or have them stand still for so many seconds; the times (since the epoch) of each signal."""
+Span = tuple[float, float]
+"""When something began to be done and when it was done, seconds since the epoch: on a busy node some tenths of a second apart."""
+
+
+def signal_pods(api: KubeApi, control_plane: ControlPlane, pods: Iterable[dict[str, Any]], *, stop_seconds: float = 0.0) -> list[Span]:
+    """Kill Lambent's processes in these pods, or have them stand still for so many seconds; returns when each signal was sent."""
     by_node: dict[str, list[bytes]] = {}
     for pod in pods:
         by_node.setdefault(pod["spec"]["nodeName"], []).append(str(pod["metadata"]["uid"]).encode())
     image = control_plane.image()
 
-    def strike(node: str) -> list[float]:
+    def strike(node: str) -> list[Span]:
         script = SIGNAL.replace("WHOM", f"(pid for uid in {by_node[node]!r} for pid in members(uid))").replace("SECONDS", str(stop_seconds))
         return _times(run_to_end(api, f"e2e-signal-{node}"[:63], image, script, {HOST: node}))
 
     with ThreadPoolExecutor(max(1, len(by_node))) as nodes:
-        return [time for times in nodes.map(strike, by_node) for time in times]
+        return [span for spans in nodes.map(strike, by_node) for span in spans]
 
 
-def cut_network(api: KubeApi, control_plane: ControlPlane, pod: dict[str, Any], seconds: float) -> list[float]:
-    """Drop what goes over TCP between a pod and other pods, for so long; the times at which that began and ended. Probes still come."""
+def cut_network(api: KubeApi, control_plane: ControlPlane, pod: dict[str, Any], seconds: float) -> list[Span]:
+    """Drop what goes over TCP between a pod and other pods, for so long; returns when that began and when it ended. Probes still come."""
     script = CUT.replace("ADDRESS", repr(pod["status"]["podIP"])).replace("SECONDS", str(seconds))
     return _times(run_to_end(api, "e2e-cut", control_plane.image(), script, {HOST: pod["spec"]["nodeName"]}))
 
@@ -92,5 +98,5 @@ def signal_node_agent(api: KubeApi, control_plane: ControlPlane, node: str, *, s
     wait_for(lambda: api.answers(f"/api/v1/nodes/{node}/proxy/healthz", timeout=2), f"the kubelet of {node} to answer", 60)
 
 
-def _times(output: str) -> list[float]:
-    return [float(line) for line in output.split()]
+def _times(output: str) -> list[Span]:
+    return [(float(begin), float(end)) for begin, end in (line.split() for line in output.splitlines())]

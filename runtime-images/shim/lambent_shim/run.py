@@ -36,6 +36,7 @@ def run(started: Started) -> int:
     finally:
         if os.getpid() != 1:
             descendants.end_all()  # PID 1 takes its container with it; without one, what a handler has left behind would live on
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # orphans may end until the last moment
         loop.close()
 
 

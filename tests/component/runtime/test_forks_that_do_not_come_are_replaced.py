@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from lambent.api import link as wire
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.pool_pod import became, become, linked_pool_pod
 from tests.support.process_tree import children_of, descendants_of
 from tests.support.scripted_activator import ScriptedLink, Shim, find_free_port, linked_shim, probe
@@ -94,7 +95,7 @@ async def reason_of_next(link: ScriptedLink) -> str:
 
 async def template_is_there(shim: Shim) -> None:
     """In a pool pod it comes a moment after the worker: prepared interpreter, worker and template are the shim's children."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             if len(children_of(shim.process.pid)) >= 3:
                 return

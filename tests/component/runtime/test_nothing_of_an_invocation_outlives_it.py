@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.support.process_tree import descendants_of, state_of
+import pytest
+
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.pod_cgroup import PodLimits
+from tests.support.process_tree import command_of, descendants_of, state_of
 from tests.support.scripted_activator import Shim, linked_shim
 
 CODE = """
@@ -48,19 +52,28 @@ def daemonise_and_exit(event):
 """
 
 
+AS_A_CONTAINER = PodLimits(container=True)
+"""Where pods can be made the shim is PID 1, as in any pod, and can stop all processes at one moment; elsewhere it must outrun them."""
+
+
 async def only_known_are_left(shim: Shim, known: set[int]) -> None:
     """Until nothing lives below the shim but what did before and one new worker."""
-    async with asyncio.timeout(30):
-        while True:
-            living = {pid for pid in descendants_of(shim.process.pid) if state_of(pid) not in {"", "Z"}}
-            if len(living - known) <= 1:
-                return
-            await asyncio.sleep(0.01)
+    living: list[tuple[int, str, str]] = []
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                states = ((pid, state_of(pid), command_of(pid)) for pid in descendants_of(shim.process.pid) if pid not in known)
+                living = [seen for seen in states if seen[1] not in {"", "Z"}]
+                if len(living) <= 1:
+                    return
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        pytest.fail(f"these live on: {living}; the shim says {shim.lines[-20:]}")
 
 
 def test_chains_that_fork_and_exit_end_at_the_timeout(tmp_path: Path) -> None:
     async def run() -> None:
-        async with linked_shim(tmp_path, CODE, timeoutSeconds=1) as (link, shim):
+        async with linked_shim(tmp_path, CODE, limits=AS_A_CONTAINER, timeoutSeconds=1) as (link, shim):
             await link.call({"do": "who"})
             before = set(descendants_of(shim.process.pid))
             assert (await link.call({"do": "chains", "chains": 40})).meta["reason"] == "Function.Timeout"
@@ -72,7 +85,7 @@ def test_chains_that_fork_and_exit_end_at_the_timeout(tmp_path: Path) -> None:
 
 def test_chains_that_fork_and_exit_end_with_the_worker_that_began_them(tmp_path: Path) -> None:
     async def run() -> None:
-        async with linked_shim(tmp_path, CODE) as (link, shim):
+        async with linked_shim(tmp_path, CODE, limits=AS_A_CONTAINER) as (link, shim):
             await link.call({"do": "who"})
             before = set(descendants_of(shim.process.pid))
             assert (await link.call({"do": "chains", "chains": 40, "exit": True})).meta["reason"] == "Function.Exit"
@@ -84,7 +97,7 @@ def test_chains_that_fork_and_exit_end_with_the_worker_that_began_them(tmp_path:
 
 def test_a_daemon_ends_with_the_worker_that_left_it(tmp_path: Path) -> None:
     async def run() -> None:
-        async with linked_shim(tmp_path, CODE) as (link, shim):
+        async with linked_shim(tmp_path, CODE, limits=AS_A_CONTAINER) as (link, shim):
             await link.call({"do": "who"})
             before = set(descendants_of(shim.process.pid))
             assert (await link.call({"do": "daemonise_and_exit"})).meta["reason"] == "Function.Exit"

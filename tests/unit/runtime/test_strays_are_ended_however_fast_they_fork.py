@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 
@@ -20,31 +19,44 @@ def spawn() -> int:
     return pid
 
 
+def end(pid: int) -> int:
+    """Ended, and not yet collected."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return pid
+
+
+def see(monkeypatch: pytest.MonkeyPatch, *looks: list[int]) -> None:
+    """Find these strays, look by look; none afterwards."""
+    coming = iter(looks)
+    monkeypatch.setattr(descendants, "_find_stray_children", lambda _known: list(looks))
+    monkeypatch.setattr(descendants, "find_strays", lambda _known: next(coming, []))
+
+
 def test_each_that_follows_another_is_ended_until_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     spawned = [spawn() for _ in range(4)]
-
-    def looks() -> Iterator[list[int]]:
-        for pid in spawned:
-            yield [pid]
-        while True:
-            yield []
-
-    look = looks()
-    monkeypatch.setattr(descendants, "find_strays", lambda _known: next(look))
+    see(monkeypatch, *([pid] for pid in spawned))
 
     assert descendants.end_strays(set())
     assert [os.WTERMSIG(os.waitpid(pid, 0)[1]) for pid in spawned] == [signal.SIGKILL] * 4
 
 
-def test_the_ended_are_collected_and_count_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    pid = spawn()
-    os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    monkeypatch.setattr(descendants, "find_strays", lambda _known: [pid])
+def test_the_ended_are_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    pid = end(spawn())
+    see(monkeypatch, [pid])
 
     assert descendants.end_strays(set())
     with pytest.raises(ChildProcessError):
         os.waitpid(pid, 0)
+
+
+def test_one_that_has_ended_by_itself_may_have_a_follower(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, follower = end(spawn()), spawn()
+    see(monkeypatch, [first], [follower])
+
+    assert descendants.end_strays(set())
+    os.kill(follower, signal.SIGTERM)  # of two the kernel gives SIGKILL first
+    assert os.WTERMSIG(os.waitpid(follower, 0)[1]) == signal.SIGKILL
 
 
 def test_what_outruns_every_look_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,15 +68,32 @@ def test_what_outruns_every_look_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     assert killed
 
 
-def test_only_pid_one_of_a_container_stops_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[tuple[int, int]] = []
-    strays = [41, 42]
-    monkeypatch.setattr(descendants, "find_strays", lambda _known: strays)
-    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The signals that PID 1 of a container sends: which the test is, until it ends."""
+    signals: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    monkeypatch.setattr(os, "kill", lambda pid, number: signals.append((pid, number)))
+    return signals
 
-    descendants.end_strays_frozen(set())
+
+STOP, GO_ON = (-1, signal.SIGSTOP), (-1, signal.SIGCONT)
+
+
+def test_pid_one_of_a_container_stops_everything_first(monkeypatch: pytest.MonkeyPatch, sent: list[tuple[int, int]]) -> None:
+    see(monkeypatch, [41, 42], [43])
+    assert descendants.end_strays(set())
+    # 43 has been forked by one that was just being stopped.
+    assert sent == [STOP, (41, signal.SIGKILL), (42, signal.SIGKILL), STOP, (43, signal.SIGKILL), STOP, GO_ON]
+
+
+def test_pid_one_stops_nobody_where_there_is_no_stray(monkeypatch: pytest.MonkeyPatch, sent: list[tuple[int, int]]) -> None:
+    see(monkeypatch)
+    assert descendants.end_strays(set())
     assert sent == []
 
-    monkeypatch.setattr(os, "getpid", lambda: 1)
-    descendants.end_strays_frozen(set())
-    assert sent == [(-1, signal.SIGSTOP), (41, signal.SIGKILL), (42, signal.SIGKILL), (-1, signal.SIGCONT)]
+
+def test_pid_one_lets_the_others_go_on_though_it_meets_ever_more(monkeypatch: pytest.MonkeyPatch, sent: list[tuple[int, int]]) -> None:
+    see(monkeypatch, *([41] for _ in range(100)))
+    assert not descendants.end_strays(set())
+    assert sent[-1] == GO_ON

@@ -28,7 +28,6 @@ node that is busy, and take its exit status from who asks."""
 
 _SWEEP_SECONDS: Final = 0.01
 """Between two tries to end what has been left behind, while new processes are found."""
-_SWEEPS_BEFORE_FREEZING: Final = 10
 _MOST_SWEEPS: Final = 500
 _MOST_STUCK: Final = 3
 """So often, one after another, a process that forks is replaced before the pod is given up."""
@@ -212,8 +211,6 @@ class Crew:
                 self._sweeps = 0
                 return
             self._sweeps += 1
-            if self._sweeps > _SWEEPS_BEFORE_FREEZING:
-                descendants.end_strays_frozen(known)
             if self._sweeps > _MOST_SWEEPS and not self._closing:
                 self._events.crew_lost_all("processes of the function cannot be ended")
                 return

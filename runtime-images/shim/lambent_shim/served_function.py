@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from lambent_shim.configuration import Configuration
-from lambent_shim.limits.cgroup import open_memory_group
+from lambent_shim.limits.cgroup import open_container_memory
 from lambent_shim.limits.shared_memory import DEVICE_SHM, SharedMemory
 from lambent_shim.link.links import Links
 from lambent_shim.supervisor import Supervisor
@@ -39,7 +39,7 @@ def open_shared_memory(configuration: Configuration) -> SharedMemory:
     """The container's, where this is PID 1 of one; outside of one, only what the configuration names is the function's."""
     if os.getpid() != 1:
         return SharedMemory(configuration.memory_folders, None)
-    return SharedMemory((DEVICE_SHM, *configuration.memory_folders), open_memory_group())
+    return SharedMemory((DEVICE_SHM, *configuration.memory_folders), open_container_memory())
 
 
 class Function:

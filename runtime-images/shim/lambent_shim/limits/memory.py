@@ -69,6 +69,14 @@ def judge(
     return Verdict(None, measure=all_copied > limit_kib + COPIES_MIB * 1024, look_again_seconds=look)
 
 
+def acquit(near_kib: int) -> Verdict[Worker]:
+    """Nobody is to be ended, though the cheap readings are over: they count for each what several share, and all that there is
+    is so far from the limit.
+    """
+    look = near_kib / FASTEST_GROWTH_KIB_PER_SECOND
+    return Verdict(None, measure=False, look_again_seconds=min(LONGEST_LOOK_SECONDS, max(SHORTEST_LOOK_SECONDS, look)))
+
+
 def judge_exact(limit_kib: int, template_kib: int, exact: Mapping[Worker, int]) -> Worker | None:
     """The worker to kill: the largest, where all and their copies are over what the container has room for.
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
-from lambent_shim.limits.cgroup import MemoryGroup
+from lambent_shim.limits.cgroup import MemoryGroup, SandboxMemory
 from lambent_shim.limits.leftovers import choose, find_open_files, list_files, remove
 
 DEVICE_SHM: Final = "/dev/shm"  # noqa: S108 - POSIX shared memory
@@ -19,9 +19,9 @@ _IPC_RMID: Final = 0
 
 
 class SharedMemory:
-    """What the container holds of it: by its control group where it sees one, and by its memory-backed folders."""
+    """What the container holds of it: by its control group or gVisor's account where it sees one, and by its memory-backed folders."""
 
-    def __init__(self, folders: Iterable[str], group: MemoryGroup | None) -> None:
+    def __init__(self, folders: Iterable[str], group: MemoryGroup | SandboxMemory | None) -> None:
         self._folders = [folder for folder in folders if os.path.isdir(folder)]  # noqa: PTH112 - pathlib costs 3 ms of a cold start
         self._group = group
 
@@ -33,6 +33,11 @@ class SharedMemory:
         usage = self._group.read_usage()
         # What a container before this one has left in a folder is counted by the pod's group, not by this one's.
         return max(in_folders, self._group.read_shared() if usage > limit_kib else 0), usage
+
+    @property
+    def counts_each_page_once(self) -> bool:
+        """Whether what is read of all of the container's is what the function's processes hold, each page once."""
+        return self._group is not None and self._group.counts_each_page_once
 
     def is_used(self) -> bool:
         """Whether anything is kept in memory that no process need hold."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from lambent_shim.configuration import Storage
 from lambent_shim.limits.descendants import find_descendants
-from lambent_shim.limits.memory import SHORTEST_LOOK_SECONDS, Reading, Verdict, judge, judge_exact
+from lambent_shim.limits.memory import SHORTEST_LOOK_SECONDS, Reading, Verdict, acquit, judge, judge_exact
 from lambent_shim.limits.procfs import StatmReader, read_proportional, read_shared, read_statm
 from lambent_shim.limits.shared_memory import SharedMemory
 from lambent_shim.limits.storage import StorageWatch
@@ -149,6 +149,8 @@ class MemoryWatch:
         if verdict.kill is not None and self._families.get(verdict.kill):
             readings = {process: self._without_copies(process, reading) for process, reading in readings.items()}
             verdict = judge(self._limit_kib, template_kib, readings, shared_kib=shared, near_kib=near)
+            if verdict.kill is not None and near is not None and self._shared.counts_each_page_once:
+                verdict = acquit(near)
             # Measuring takes a third of the time at most: the more there is to measure, the less often.
             least = 2 * (time.monotonic() - now)
             verdict = Verdict(verdict.kill, verdict.measure, max(verdict.look_again_seconds, least))
@@ -176,7 +178,7 @@ class MemoryWatch:
         if not 1 < len(pids) <= _MOST_MEASURED:
             return reading
         measured = sum(read_proportional(pid)[0] for pid in pids)
-        # gVisor has no such figures: there the cheap ones stand.
+        # gVisor has no such figures: there the cheap ones stand, and the container's as a whole is the better one.
         return Reading(measured, reading.promised, reading.shared) if measured else reading
 
     def _pids_of(self, process: Process) -> list[int]:

@@ -34,11 +34,11 @@ def see(monkeypatch: pytest.MonkeyPatch, *looks: list[int]) -> None:
 
 
 def test_each_that_follows_another_is_ended_until_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    spawned = [spawn() for _ in range(4)]
+    spawned = [spawn() for _ in range(3)]
     see(monkeypatch, *([pid] for pid in spawned))
 
     assert descendants.end_strays(set())
-    assert [os.WTERMSIG(os.waitpid(pid, 0)[1]) for pid in spawned] == [signal.SIGKILL] * 4
+    assert [os.WTERMSIG(os.waitpid(pid, 0)[1]) for pid in spawned] == [signal.SIGKILL] * 3
 
 
 def test_the_ended_are_collected(monkeypatch: pytest.MonkeyPatch) -> None:

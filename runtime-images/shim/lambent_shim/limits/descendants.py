@@ -6,7 +6,9 @@ import os
 import signal
 from typing import Final
 
-_ROUNDS: Final = 16
+_ROUNDS: Final = 4
+"""At one time: who waits for the shim gets a turn between."""
+_FROZEN_ROUNDS: Final = 16
 
 
 def find_descendants(pid: int) -> list[int]:
@@ -59,7 +61,7 @@ def _end_frozen(known: set[int]) -> bool:
     """
     ended = False
     try:
-        for _ in range(_ROUNDS):
+        for _ in range(_FROZEN_ROUNDS):
             os.kill(-1, signal.SIGSTOP)
             if ended := not _kill_strays(known):
                 break

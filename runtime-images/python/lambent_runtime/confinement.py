@@ -3,6 +3,7 @@
 By Landlock (landlock(7)), which any process may ask for. Processes in a domain cannot trace those outside of it, read their memory or use
 their descriptors, and from Linux 6.12 on cannot signal them: the prepared interpreter's domain holds everything that the shim starts, and
 each process that runs user code has a domain of its own in it. Where the kernel has none, processes are at least not dumpable.
+What Landlock leaves open between processes, their limits and priorities, `lambent_runtime.refused_calls` closes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import _ctypes  # what ctypes is made of: of itself that is a millisecond more
 import os
 import struct
-import sys
 from collections.abc import Callable, Iterable, Iterator
 
 _PR_SET_DUMPABLE = 4
@@ -133,18 +133,3 @@ def _check(result: int, what: str) -> int:
     if result < 0:
         raise OSError(f"the kernel refuses {what}")
     return result
-
-
-def _run_confined() -> None:
-    """What a user's wrapper is started by: it is the user's code as the handler is."""
-    hidden, fixed, command = read_options(sys.argv[1:])
-    confine(hidden, fixed)
-    try:
-        os.execvp(command[0], command)  # noqa: S606 - the user's own
-    except OSError as error:
-        print(f"AWS_LAMBDA_EXEC_WRAPPER is {command[0]!r}, which does not start: {error}", flush=True)
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    _run_confined()

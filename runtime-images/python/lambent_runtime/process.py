@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lambent_runtime import confinement, forking, frames, hooks, worker
+from lambent_runtime import confinement, forking, frames, hooks, refused_calls, worker
 from lambent_runtime.channel import Channel, ChannelClosedError
 from lambent_runtime.draws import Draws
 from lambent_runtime.errors import UNHANDLED_AT_INIT, FaultError, build_exception_error, build_fault_error, format_import_trace
@@ -54,6 +54,9 @@ def main(runtime_dir: str) -> None:
     why = confinement.confine(hidden, fixed)
     if why:
         print(f"the function's processes are not kept apart: {why}", flush=True)
+    why = refused_calls.refuse_calls(os.getppid())
+    if why:
+        print(f"the function's processes can lower each other's limits and priorities: {why}", flush=True)
     replaceable: list[str] = []
     if ahead is not None:
         from lambent_runtime.ahead import import_ahead  # noqa: PLC0415 - ordinary pods need none of it

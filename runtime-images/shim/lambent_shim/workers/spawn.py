@@ -33,7 +33,8 @@ class Ends(NamedTuple):
 def spawn_prepared(configuration: Configuration, environment: Mapping[str, str], *, ahead: Sequence[str] | None = None) -> tuple[int, Ends]:
     """Start the prepared interpreter; returns its pid and the shim's ends. Raises OSError when it does not start.
 
-    Where the kernel offers Landlock, neither it nor what it forks can read the link's token, or change what is the pod's own.
+    Where the kernel offers Landlock, neither it nor what it forks can read the link's token, or change what is the pod's own; a filter of
+    system calls keeps it from other processes' limits and priorities, the shim's, its parent's, above all.
     A generic pod's imports what handlers usually do, and the modules `ahead`, before it forks. A wrapper that the user names is given
     the command line to run, the script last, as on Lambda (developer guide, "Modifying the runtime environment").
     """
@@ -48,7 +49,7 @@ def spawn_prepared(configuration: Configuration, environment: Mapping[str, str],
         command += ["--ahead", *ahead]
     if wrapper:
         # It is the user's code, and is confined before it begins.
-        command = [configuration.python, "-I", "-S", f"{bootstrap}/confinement.py", *list_closed(configuration), wrapper, *command]
+        command = [configuration.python, "-I", "-S", f"{bootstrap}/wrapped.py", *list_closed(configuration), wrapper, *command]
     near, far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     channel, far_channel = near.detach(), far.detach()
     output, far_output = os.pipe()

@@ -13,6 +13,7 @@ from cluster.kind.node_image import NodeImage
 from cluster.settings import Settings
 
 READY_SECONDS = 180
+DELETIONS = 3
 
 
 class Kind:
@@ -68,13 +69,29 @@ class Kind:
             )
 
     def delete(self) -> None:
+        """Delete the nodes. Raises ClusterError where they can't be.
+
+        An engine on a busy machine may say that a container did not end ("did not receive an exit event", after ten seconds) while it is
+        ending: it is asked again.
+        """
+        command: list[str | Path] = [
+            self._programs["kind"],
+            "delete",
+            "cluster",
+            "--name",
+            self._settings.name,
+            "--kubeconfig",
+            self._settings.kubeconfig,
+        ]
         with step(f"deleting the kind cluster {self._settings.name}"):
-            run(
-                [self._programs["kind"], "delete", "cluster", "--name", self._settings.name, "--kubeconfig", self._settings.kubeconfig],
-                log=self._log,
-                env=self._engine.env,
-                timeout=120,
-            )
+            for times in range(1, DELETIONS + 1):
+                try:
+                    run(command, log=self._log, env=self._engine.env, timeout=120)
+                except ClusterError:
+                    if times == DELETIONS:
+                        raise
+                else:
+                    return
 
     def start(self) -> None:
         """Starts nodes that were stopped, as after a restart of the engine."""

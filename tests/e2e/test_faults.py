@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.faults.arena import Arena, Fault, describe, helm_runner, prepare, run_fault
+from tests.e2e.faults.arena import QUICK_WATCH, Arena, Fault, describe, helm_runner, prepare, run_fault
 from tests.e2e.faults.catalog import all_faults
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.workspace import Workspace
@@ -21,6 +21,6 @@ def arena(workspace: Workspace, control_plane: ControlPlane, helm: str, kubeconf
 
 @pytest.mark.parametrize("fault", [fault for fault in all_faults() if fault.quick], ids=lambda fault: fault.name)
 def test_under_a_short_fault_nothing_runs_twice_and_nothing_is_lost_but_what_was_under_way(arena: Arena, fault: Fault) -> None:
-    verdict = run_fault(arena, fault)
+    verdict = run_fault(arena, fault, QUICK_WATCH)
 
     assert verdict.is_clean, describe(fault, verdict, arena.moments)

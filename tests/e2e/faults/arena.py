@@ -24,10 +24,21 @@ WARM_PODS: Final = 2
 COLD: Final = ("cold-1", "cold-2", "cold-3")
 COLD_EVERY: Final = 250
 """One request of so many is for a function that rests at zero in between."""
-BEFORE_SECONDS: Final = 3.0
-AFTER_SECONDS: Final = 5.0
 SLACK_SECONDS: Final = 0.2
 """Between a kernel's doing and the clock that is read beside it."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """For how many seconds requests must be answered before a fault strikes, and after all is whole again."""
+
+    before_seconds: float
+    after_seconds: float
+
+
+FULL_WATCH: Final = Watch(3.0, 5.0)
+QUICK_WATCH: Final = Watch(1.0, 3.0)
+"""For tests of every change, where waiting counts."""
 
 
 @dataclass
@@ -100,15 +111,15 @@ def choose(number: int) -> str:
     return COLD[number // COLD_EVERY % len(COLD)] if number % COLD_EVERY == 0 else WARM
 
 
-def run_fault(arena: Arena, fault: Fault) -> Verdict:
+def run_fault(arena: Arena, fault: Fault, watch: Watch = FULL_WATCH) -> Verdict:
     """Have it strike under load; the verdict on all requests from some seconds before it until some after everything is whole again."""
     arena.moments = []
     name = f"{fault.name.replace(' ', '-')}-{time.time_ns() % 10**9}"
     with SteadyLoad(arena.workspace.http.endpoint, arena.workspace.namespace, choose, RATE, name) as load:
-        _wait_for_answers(load, time.time(), BEFORE_SECONDS)
+        _wait_for_answers(load, time.time(), watch.before_seconds)
         fault.strike(arena)
         arena.control_plane.wait_whole(seconds=180)
-        _wait_for_answers(load, time.time(), AFTER_SECONDS)
+        _wait_for_answers(load, time.time(), watch.after_seconds)
     runs = wait_for(lambda: arena.recorder.runs(name), "the recorder to answer")
     return judge(load.calls, runs, arena.moments, fault.excused, fault.excused_if_started)
 

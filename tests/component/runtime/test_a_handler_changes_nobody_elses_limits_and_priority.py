@@ -48,7 +48,7 @@ def meddle(event):
 
 def meddle_with(pid, event):
     numbers = event["numbers"]
-    scheduling = ctypes.create_string_buffer(struct.pack("=IIQiIQQQ", 48, 3, 0, 0, 0, 0, 0, 0))
+    scheduling = ctypes.create_string_buffer(struct.pack("=IIQiIQQQ", 48, 0, 0, 19, 0, 0, 0, 0))
     buffer = ctypes.create_string_buffer(8)
     vector = ctypes.create_string_buffer(struct.pack("@PN", ctypes.addressof(buffer), 8))
     their = ctypes.create_string_buffer(struct.pack("@PN", event["address"], 8))
@@ -60,7 +60,7 @@ def meddle_with(pid, event):
     return {
         "prlimit": attempt(lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)),
         "setpriority": attempt(lambda: os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, pid))),
-        "setpriority of its group": attempt(lambda: os.setpriority(os.PRIO_PGRP, os.getpgid(pid), 0)),
+        "setpriority of its group": attempt(lambda: os.setpriority(os.PRIO_PGRP, os.getpgid(pid), 19)),
         "setpriority of all": attempt(lambda: os.setpriority(os.PRIO_USER, 0, 0)),
         "ioprio_set": attempt(lambda: call("ioprio_set", 1, pid, 4 | 2 << 13)),
         "ioprio_set of all": attempt(lambda: call("ioprio_set", 3, os.getuid(), 4 | 2 << 13)),

@@ -82,18 +82,35 @@ STOP, GO_ON = (-1, signal.SIGSTOP), (-1, signal.SIGCONT)
 
 def test_pid_one_of_a_container_stops_everything_first(monkeypatch: pytest.MonkeyPatch, sent: list[tuple[int, int]]) -> None:
     see(monkeypatch, [41, 42], [43])
-    assert descendants.end_strays(set())
+    assert descendants.end_strays(set(), frozen=True)
     # 43 has been forked by one that was just being stopped.
     assert sent == [STOP, (41, signal.SIGKILL), (42, signal.SIGKILL), STOP, (43, signal.SIGKILL), STOP, GO_ON]
 
 
 def test_pid_one_stops_nobody_where_there_is_no_stray(monkeypatch: pytest.MonkeyPatch, sent: list[tuple[int, int]]) -> None:
     see(monkeypatch)
-    assert descendants.end_strays(set())
+    assert descendants.end_strays(set(), frozen=True)
     assert sent == []
 
 
 def test_pid_one_lets_the_others_go_on_though_it_meets_ever_more(monkeypatch: pytest.MonkeyPatch, sent: list[tuple[int, int]]) -> None:
     see(monkeypatch, *([41] for _ in range(100)))
-    assert not descendants.end_strays(set())
+    assert not descendants.end_strays(set(), frozen=True)
     assert sent[-1] == GO_ON
+
+
+def test_pid_one_lets_the_others_go_on_though_a_look_fails(monkeypatch: pytest.MonkeyPatch, sent: list[tuple[int, int]]) -> None:
+    def fail(_known: set[int]) -> list[int]:
+        raise PermissionError
+
+    monkeypatch.setattr(descendants, "_find_stray_children", lambda _known: [41])
+    monkeypatch.setattr(descendants, "find_strays", fail)
+    with pytest.raises(PermissionError):
+        descendants.end_strays(set(), frozen=True)
+    assert sent[-1] == GO_ON
+
+
+def test_nobody_stands_still_for_ordinary_strays(monkeypatch: pytest.MonkeyPatch, sent: list[tuple[int, int]]) -> None:
+    see(monkeypatch, [41])
+    assert descendants.end_strays(set())
+    assert sent == [(41, signal.SIGKILL)]

@@ -43,13 +43,13 @@ def _find_stray_children(known: set[int]) -> list[int]:
     return strays
 
 
-def end_strays(known: set[int]) -> bool:
+def end_strays(known: set[int], *, frozen: bool = False) -> bool:
     """Kill all strays, as often as new ones are found; whether none is left. What is not known yet must not be being forked meanwhile.
 
-    A chain of processes that each fork and end can outrun one look at them: it ends once a signal meets the last of it. PID 1 of a
-    container stops all others first: among forty such chains it has a fortieth of the CPU, and would never be done with looking.
+    A chain of processes that each fork and end can outrun one look at them: it ends once a signal meets the last of it. Among forty such
+    chains the shim has a fortieth of the CPU, and would never be done with looking: `frozen`, PID 1 of a container stops all others first.
     """
-    if os.getpid() == 1:
+    if frozen and os.getpid() == 1:
         return not _find_stray_children(known) or _end_frozen(known)
     return any(not _kill_strays(known) for _ in range(_ROUNDS))
 
@@ -59,16 +59,23 @@ def _end_frozen(known: set[int]) -> bool:
 
     Linux stops all at one moment. gVisor misses whom a process brings forth just then, who is met at one of the next rounds.
     """
-    ended = False
     try:
         for _ in range(_FROZEN_ROUNDS):
-            os.kill(-1, signal.SIGSTOP)
-            if ended := not _kill_strays(known):
-                break
-        os.kill(-1, signal.SIGCONT)
+            _send_all(signal.SIGSTOP)
+            if not _kill_strays(known):
+                return True
+        return False
+    finally:
+        # Whatever has happened: a pod that stands still serves nobody.
+        _send_all(signal.SIGCONT)
+
+
+def _send_all(number: int) -> None:
+    """To all processes of the container but this one, its first."""
+    try:
+        os.kill(-1, number)
     except ProcessLookupError:
-        return True  # nobody else is left
-    return ended
+        return  # there are no others
 
 
 def _kill_strays(known: set[int]) -> bool:

@@ -28,6 +28,8 @@ node that is busy, and take its exit status from who asks."""
 
 _SWEEP_SECONDS: Final = 0.01
 """Between two tries to end what has been left behind, while new processes are found."""
+_SWEEPS_BEFORE_FREEZING: Final = 10
+"""Others of the pod's processes have done nothing, and stand still for none but what ordinary sweeps cannot end."""
 _MOST_SWEEPS: Final = 500
 _MOST_STUCK: Final = 3
 """So often, one after another, a process that forks is replaced before the pod is given up."""
@@ -207,7 +209,7 @@ class Crew:
         known = {process.pid for process in self._processes}
         if 0 not in known:
             # Not while a worker is being forked: until it has said its pid, it looks like a stray.
-            if descendants.end_strays(known):
+            if descendants.end_strays(known, frozen=self._sweeps >= _SWEEPS_BEFORE_FREEZING):
                 self._sweeps = 0
                 return
             self._sweeps += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,12 +15,14 @@ from tests.e2e.faults.load import SteadyLoad
 from tests.e2e.faults.recorder import HANDLER, PORT, Recorder
 from tests.e2e.framework.control_plane import ControlPlane
 from tests.e2e.framework.manifests import function
+from tests.e2e.framework.signals import Span
 from tests.e2e.framework.workspace import SYSTEM, Workspace
 from tests.support.waiting import wait_for
 
 RATE: Final = 50.0
 WARM: Final = "warm"
 WARM_PODS: Final = 2
+WARM_SLOTS: Final = 4
 COLD: Final = ("cold-1", "cold-2", "cold-3")
 COLD_EVERY: Final = 250
 """One request of so many is for a function that rests at zero in between."""
@@ -62,6 +64,10 @@ class Arena:
         """It struck in a span of time that somebody else has read."""
         self.moments.append(Moment(begin - SLACK_SECONDS, end + SLACK_SECONDS))
 
+    def struck_throughout(self, spans: Sequence[Span]) -> None:
+        """It struck from the first of these spans to the last: the victim is silent all the time, and nobody is told."""
+        self.struck(spans[0][0], spans[-1][1])
+
     def wait_until_replaced(self, name: str) -> None:
         """Until a pod of the warm function is gone and as many as it always has run without it."""
 
@@ -85,6 +91,8 @@ class Fault:
     excused: frozenset[str] = frozenset()
     excused_if_started: frozenset[str] = frozenset()
     """Of those that a handler had begun to run: nobody may run them again."""
+    most_excused: int | None = None
+    """At most so many requests may fail by it; None: any number that was under way."""
     nodes: int = 1
     """It needs so many."""
     quick: bool = False
@@ -101,7 +109,7 @@ def prepare(workspace: Workspace, control_plane: ControlPlane, run_helm: Callabl
     workspace.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": policy})
     env = [{"name": "RECORDER", "value": recorder.address}]
     cold = [function(name, HANDLER, env=env, scaling={"initialScale": 0, "scaleToZeroAfterSeconds": 2}) for name in COLD]
-    workspace.deploy(function(WARM, HANDLER, env=env, concurrency=4, scaling={"minScale": WARM_PODS, "maxScale": 4}), *cold)
+    workspace.deploy(function(WARM, HANDLER, env=env, concurrency=WARM_SLOTS, scaling={"minScale": WARM_PODS, "maxScale": 4}), *cold)
     workspace.wait_for_pods(WARM, WARM_PODS)
     return Arena(workspace, control_plane, run_helm, recorder)
 
@@ -121,7 +129,7 @@ def run_fault(arena: Arena, fault: Fault, watch: Watch = FULL_WATCH) -> Verdict:
         arena.control_plane.wait_whole(seconds=180)
         _wait_for_answers(load, time.time(), watch.after_seconds)
     runs = wait_for(lambda: arena.recorder.runs(name), "the recorder to answer")
-    return judge(load.calls, runs, arena.moments, fault.excused, fault.excused_if_started)
+    return judge(load.calls, runs, arena.moments, fault.excused, fault.excused_if_started, fault.most_excused)
 
 
 def helm_runner(helm: str, kubeconfig: str) -> Callable[..., str]:

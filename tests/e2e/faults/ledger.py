@@ -81,6 +81,7 @@ def judge(
     moments: Sequence[Moment],
     excused: frozenset[str],
     excused_if_started: frozenset[str] = frozenset(),
+    most_excused: int | None = None,
 ) -> Verdict:
     """`excused`: outcomes that the fault may have for what was under way.
 
@@ -88,6 +89,8 @@ def judge(
     is gone, but never for a request that a handler has run: then somebody took it.
 
     `excused_if_started`: those that it may have only for what a handler had begun to run.
+
+    `most_excused`: of the excused that somebody took, those beyond so many are lost, the last ones sent.
     """
     ran: dict[str, set[str]] = {}
     for run in runs:
@@ -99,6 +102,9 @@ def judge(
         if (call.outcome in excused or (call.outcome in excused_if_started and call.id in ran))
         and (_was_refused(call, moments, ran) if call.outcome == NOT_CONNECTED else _was_under_way(call, moments))
     ]
+    if most_excused is not None:
+        taken = sorted((call for call in forgiven if call.outcome != NOT_CONNECTED), key=lambda call: call.sent)
+        forgiven = [call for call in forgiven if call not in taken[most_excused:]]
     refused = sorted(call.ended for call in failed if call.outcome == NOT_CONNECTED)
     return Verdict(
         requests=len(calls),

@@ -124,3 +124,14 @@ def test_every_fault_has_a_name_of_its_own() -> None:
 
     assert len(names) == len(set(names))
     assert {fault.name for fault in full_faults(3)} - {fault.name for fault in full_faults(1)} == {"node drained"}
+
+
+def test_no_more_fail_by_a_silent_pod_than_it_has_slots() -> None:
+    silent = [Moment(10.0, 30.0)]
+    calls = [Call(name, sent, 26.0, LOST) for name, sent in (("a", 10.1), ("b", 10.2), ("c", 20.0))]
+
+    verdict = judge(calls, ran(), silent, frozenset({LOST}), most_excused=2)
+
+    assert [call.id for call in verdict.lost] == ["c"]
+    assert verdict.under_way == Counter({LOST: 2})
+    assert judge(calls, ran(), silent, frozenset({LOST}), most_excused=3).is_clean

@@ -1,4 +1,4 @@
-"""Files of the repository that a page names are there."""
+"""Files of the repository that a page names are there, and its tables are tables."""
 
 import re
 import subprocess
@@ -32,3 +32,11 @@ def test_modules_that_a_page_names_exist(page: str) -> None:
     there = files()
 
     assert sorted(name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in there)) == []
+
+
+@pytest.mark.parametrize("page", [name for name in files() if name.endswith(".md")])
+def test_tables_have_as_many_dashes_as_columns(page: str) -> None:
+    lines = (ROOT / page).read_text().splitlines()
+    heads = {lines[number - 1]: line for number, line in enumerate(lines) if re.fullmatch(r"\|( ?:?-+:? ?\|)+", line)}
+
+    assert {head: dashes for head, dashes in heads.items() if len(re.findall(r"(?<!\\)\|", head)) != dashes.count("|")} == {}

@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 CLUSTER_RUN := python3 -m cluster
 
-.PHONY: help demo test check lint types fast compiled cgroup2 venv up down images gvisor status e2e e2e-gvisor nightly dev bench scale faults lock
+.PHONY: help demo test check lint types fast compiled cgroup2 venv up down images gvisor status e2e e2e-gvisor hunt nightly dev bench scale faults lock
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -57,7 +57,10 @@ e2e: venv ## End-to-end tests on the cluster that `make up` made
 e2e-gvisor: venv up gvisor ## End-to-end tests of functions that run under gVisor
 	LAMBENT_TEST_GVISOR=1 $(PYTHON) -m pytest tests/e2e/test_gvisor.py
 
-nightly: cgroup2 e2e-gvisor ## What takes too long for every `make test`
+hunt: venv ## The property tests with FACTOR (30) times as many examples, others in every run
+	LAMBENT_EXAMPLES_FACTOR=$(or $(FACTOR),30) $(PYTHON) -m pytest -o timeout=3600 tests/property
+
+nightly: hunt cgroup2 e2e-gvisor ## What takes too long for every `make test`
 
 venv: .venv/ready ## The virtual environment of tests and tools
 

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from bench.hostile.sender import conversations, play_all
 from bench.hostile.traffic import Conversation, make_conversation
 from tests.component.activator.conftest import ActivatorProcess, Loopback, function
+from tests.support.examples_drawn import examples
 from tests.support.waiting import wait_for
 
 ECHO = function("echo", "app.echo", concurrency=4, url={"cors": {"allowOrigins": ["*"], "allowMethods": ["*"], "allowHeaders": ["*"]}})
@@ -51,7 +52,7 @@ def answers(activator: ActivatorProcess) -> bool:
 
 
 @settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )

@@ -11,6 +11,7 @@ from picows import WSMsgType
 from lambent.activator.admission.model import State
 from lambent.activator.links.stage import NEXT, Stage
 from lambent.api import link as wire
+from tests.support.examples_drawn import examples
 from tests.support.link_world import HELLO, KEY, META, LinkWorld, say
 
 SMALL = st.integers(0, 6)
@@ -51,7 +52,7 @@ WHAT = st.one_of(
 KINDS = {"ping": WSMsgType.PING, "pong": WSMsgType.PONG, "text": WSMsgType.TEXT}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(
     st.sampled_from(["bare", "proved", "started", "generic"]),
     st.lists(WHAT, max_size=40),

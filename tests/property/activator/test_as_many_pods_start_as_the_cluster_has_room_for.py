@@ -6,7 +6,7 @@ from collections import deque
 from heapq import heappop, heappush
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.activator.admission.links import Links
@@ -38,7 +38,6 @@ def grow(least: int, seconds_of: deque[float], pods: int) -> list[int]:
     return sizes
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10), st.lists(st.floats(0.001, 30), min_size=1, max_size=20))
 def test_a_window_is_never_below_what_may_always_start_and_grows_by_one_at_most(least: int, seconds: list[float]) -> None:
     sizes = grow(least, deque(seconds), 100)
@@ -52,7 +51,6 @@ def test_it_grows_with_every_start_where_the_cluster_has_room(least: int, second
     assert grow(least, deque([seconds]), 50) == list(range(least, least + 51))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 4), st.integers(1, 16), st.floats(0.1, 2))
 def test_it_settles_where_starts_share_cores(least: int, cores: int, work: float) -> None:
     """Generations of starts that all share the cores: each takes as long as there are others."""
@@ -90,7 +88,6 @@ def test_what_seems_quicker_than_a_start_can_be_is_no_measure_of_others() -> Non
     assert window.size == 4
 
 
-@settings(deadline=None)
 @given(st.integers(1, 50), st.integers(1, 10), st.integers(1, 300), st.integers(1, 3), st.sampled_from((0.0, 0.001, 0.5, 20.0)))
 def test_somebody_who_waits_from_zero_is_started_for_and_never_beyond_the_maximum(
     maximum: int, least: int, count: int, concurrency: int, pace: float

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from lambent.activator.admission.admission import Admission
 from lambent.activator.admission.model import Action, Cancel, Fail, Failure, FunctionKey, Invocation, Limits, Rules, Send, Start, State
 from lambent.api.reasons import FUNCTION_INIT_ERROR, PLATFORM_NOT_READY
+from tests.support.examples_drawn import examples
 
 KEY = FunctionKey("default", "hello")
 BAD = Failure(FUNCTION_INIT_ERROR, "no database", "ConnectionError")
@@ -177,7 +178,7 @@ class World:
             assert (link.credit, link.load) == (0 if ok is None else 1, 0), "a slot is lost"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(st.integers(0, 2**64), st.booleans())
 def test_trials_are_few_and_none_is_lost(seed: int, mends: bool) -> None:
     world = World(Random(seed), mends=mends)
@@ -186,7 +187,7 @@ def test_trials_are_few_and_none_is_lost(seed: int, mends: bool) -> None:
     world.end()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(st.integers(0, 2**64), st.floats(0.1, 30))
 def test_a_function_that_is_asked_for_is_tried_within_the_longest_pause(seed: int, interval: float) -> None:
     """However many trials have failed, callers who keep coming find out soon that the trouble has passed."""

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambent.activator.admission.model import Limits
+from tests.support.examples_drawn import examples
 from tests.support.start_simulation import StartSimulation
 
 
@@ -36,7 +37,7 @@ simulations = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(simulations, st.integers(1, 150))
 def test_every_burst_is_served_whole_and_in_order(simulation: StartSimulation, invocations: int) -> None:
     simulation.run(invocations)

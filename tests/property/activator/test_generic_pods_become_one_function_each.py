@@ -27,6 +27,7 @@ from lambent.activator.admission.model import (
     Send,
     Start,
 )
+from tests.support.examples_drawn import examples
 
 POOL = PoolKey("team", "python3.11")
 NAMES = ("a", "b", "c")
@@ -259,7 +260,7 @@ class WildWorld(World):
     broken = True
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.integers(0, 2**64), st.sampled_from((CalmWorld, WildWorld)))
 def test_a_pod_runs_one_function_and_nobody_takes_more_of_them_than_are_allowed(seed: int, world_type: type[World]) -> None:
     world = world_type(Random(seed))

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 
 from lambent.activator.front.limits import SLICE_BYTES, WAITING_BYTES
 from lambent.activator.http import HttpResponse
+from tests.support.examples_drawn import examples
 from tests.support.front_client import Client, Held, ScriptedGateway, build_front
 
 RECEIVING, SENDING = 60_000, 300_000
@@ -86,7 +87,7 @@ class World:
                 paths += [path] if path else []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.integers(0, 2**32))
 def test_whatever_clients_do(seed: int) -> None:
     random, world = Random(seed), World()

@@ -9,6 +9,7 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from lambent.activator.http import HttpRequest
+from tests.support.examples_drawn import examples
 from tests.support.front_client import Answer, Client, ScriptedGateway, build_front
 
 LIMITS = {"target_bytes": 200, "head_bytes": 2_000, "headers": 20, "body_bytes": 3_000}
@@ -123,7 +124,7 @@ STREAMS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.lists(requests(), max_size=4), CUTS)
 def test_every_request_is_read_as_it_was_written(row: list[Sent], cuts: list[int]) -> None:
     requests_, answers, ended = read(b"".join(sent.data for sent in row), cuts)
@@ -133,7 +134,7 @@ def test_every_request_is_read_as_it_was_written(row: list[Sent], cuts: list[int
     assert not ended
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(STREAMS, CUTS)
 def test_cuts_change_nothing(data: bytes, cuts: list[int]) -> None:
     whole, cut = read(data, []), read(data, cuts)
@@ -147,7 +148,7 @@ def test_cuts_change_nothing(data: bytes, cuts: list[int]) -> None:
         assert ended == whole[2]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(STREAMS, CUTS)
 def test_whatever_is_taken_is_what_a_strict_reader_takes(data: bytes, cuts: list[int]) -> None:
     """Smuggling needs two readers that disagree on where requests begin; the other one here is written after the grammar of RFC 9112."""

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.pool.gates import LEFT_BEHIND_SECONDS, OTHERS_SECONDS, RETRY_SECONDS, Gates, StartingPod
+from tests.support.examples_drawn import examples
 
 KEY = FunctionKey("team", "hello")
 STEP = 0.05
@@ -231,7 +232,7 @@ class World:
 worlds = st.randoms(use_true_random=False)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(worlds, st.integers(1, 40))
 def test_no_pod_starts_in_vain_and_all_that_are_wanted_do(random: Random, steps: int) -> None:
     world = World(random, lossy=False)
@@ -248,7 +249,7 @@ def test_no_pod_starts_in_vain_and_all_that_are_wanted_do(random: Random, steps:
     assert not any(activator.gates.busy for activator in world.activators.values())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(worlds, st.integers(1, 100))
 def test_no_pod_stays_behind_whatever_is_lost(random: Random, steps: int) -> None:
     world = World(random, lossy=True)
@@ -265,7 +266,7 @@ def test_no_pod_stays_behind_whatever_is_lost(random: Random, steps: int) -> Non
     assert world.pods == {}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(worlds, st.integers(1, 10))
 def test_where_nothing_comes_from_a_pool_one_write_starts_a_pod(random: Random, pods: int) -> None:
     world = World(random, lossy=False)
@@ -277,7 +278,7 @@ def test_where_nothing_comes_from_a_pool_one_write_starts_a_pod(random: Random, 
     assert world.started == world.writes == pods
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(worlds)
 def test_where_nobody_leads_it_takes_a_moment_longer(random: Random) -> None:
     world = World(random, lossy=False)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import given, settings
+from hypothesis import given
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.activator.routing.route import EVERY_METHOD, Match, Route, Routes
@@ -73,7 +73,6 @@ def routes_held(draw: st.DrawFn) -> Held:
 REQUESTS = st.tuples(st.sampled_from(["GET", "POST", "PUT"]), st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=5))
 
 
-@settings(deadline=None)
 @given(routes_held(), REQUESTS)
 def test_routes_find_what_a_search_of_all_routes_finds(held: Held, request: tuple[str, list[str]]) -> None:
     method, segments = request
@@ -91,7 +90,6 @@ def test_routes_find_what_a_search_of_all_routes_finds(held: Held, request: tupl
         assert filled == without_last_slash(path)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), paths(), METHODS), max_size=16), REQUESTS)
 def test_routes_changed_step_by_step_are_the_routes_of_what_is_left(
     changes: list[tuple[bool, str, tuple[str, ...]]], request: tuple[str, list[str]]
@@ -127,7 +125,6 @@ def match_counted(routes: Routes, method: str, path: str) -> tuple[Match | None,
     return routes.match(method, path), Counted.asked
 
 
-@settings(deadline=None)
 @given(routes_held(), REQUESTS)
 def test_a_match_takes_two_steps_for_a_segment_at_most(held: Held, request: tuple[str, list[str]]) -> None:
     _, steps = match_counted(routes_of(held), request[0], "/" + "/".join(request[1]))

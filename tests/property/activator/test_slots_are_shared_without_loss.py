@@ -32,6 +32,7 @@ from lambent.activator.admission.model import (
 )
 from lambent.api.reasons import FUNCTION_INIT_ERROR, PLATFORM_LINK_LOST
 from lambent_shim.link.slots import Slots, Took, Turn
+from tests.support.examples_drawn import examples
 
 KEY = FunctionKey("default", "hello")
 RULES = Rules(concurrency=2, max_scale=50, timeout_seconds=3, ready_revision="r1", latest_revision="r1", ready=True)
@@ -378,7 +379,7 @@ class World:
                 assert admission.queued == 0, "somebody waits, and a slot is free"
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(st.integers(0, 2**64))
 def test_no_slot_is_lost_or_used_twice_and_nobody_waits_for_a_free_one(seed: int) -> None:
     world = World(Random(seed))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
-from hypothesis import given, settings
+from hypothesis import given
 
 from lambent.activator.admission.model import FunctionKey
 from lambent.api.triggers.claims import Claim, HostClaims, claim_of
@@ -59,7 +59,6 @@ def naive_served(left: list[Claim], granted: list[HostGrant]) -> set[tuple[str, 
     return served
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(triggers(), GRANTS, st.tuples(st.sampled_from(NAMESPACES), st.sampled_from(["t", "u", "v"]))), max_size=20))
 def test_claims_changed_step_by_step_say_what_all_of_them_say(steps: list[Trigger | list[HostGrant] | tuple[str, str]]) -> None:
     world = GatewayWorld({})

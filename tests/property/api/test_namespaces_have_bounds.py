@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
-from hypothesis import given, settings
+from hypothesis import given
 
 from lambent.api.namespace_limits import Name, Roster
 
@@ -24,7 +24,6 @@ def naive(left: dict[Name, tuple[str, int]], most: int, most_bytes: int) -> set[
     return admitted
 
 
-@settings(deadline=None)
 @given(STEPS, st.integers(1, 4), st.integers(0, 9))
 def test_counting_step_by_step_admits_what_counting_anew_admits(
     steps: list[tuple[bool, Name, str, int]], most: int, most_bytes: int

@@ -24,6 +24,7 @@ from lambent.controller.function.observation import Children, build_observed
 from lambent.controller.trigger.decision import ObservedTrigger, decide_trigger
 from lambent.controller.trigger.index import TriggerIndex
 from tests.support.controller_world import INSTALLATION
+from tests.support.examples_drawn import examples
 from tests.support.gateway_world import GatewayWorld
 from tests.support.schema_objects import JSON, anything, functions, triggers
 
@@ -79,25 +80,25 @@ def follow_trigger(body: dict[str, Any]) -> None:
     assert plan.status is None or plan.status
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(functions())
 def test_a_function_that_the_schema_lets_through_is_followed_or_refused(body: dict[str, Any]) -> None:
     follow_function(body)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(triggers())
 def test_a_trigger_that_the_schema_lets_through_is_followed_or_refused(body: dict[str, Any]) -> None:
     follow_trigger(body)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(anything(functions()))
 def test_a_function_that_an_older_schema_let_through_is_followed_or_refused(body: dict[str, Any]) -> None:
     follow_function(body)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(anything(triggers()))
 def test_a_trigger_that_an_older_schema_let_through_is_followed_or_refused(body: dict[str, Any]) -> None:
     follow_trigger(body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.api.functions.scaling import Scaling
@@ -41,7 +41,6 @@ targets = st.builds(
 NOW = 1000.0
 
 
-@settings(deadline=None)
 @given(observations, targets, policies, memories)
 def test_desired_is_within_min_and_max_scale_unless_pods_would_not_help(
     observed: Observed, target: Target, policy: Policy, memory: Memory
@@ -51,7 +50,6 @@ def test_desired_is_within_min_and_max_scale_unless_pods_would_not_help(
     assert desired >= target.scaling.min_scale or (observed.broken and desired == min(observed.replicas, target.scaling.min_scale))
 
 
-@settings(deadline=None)
 @given(observations, targets, policies, memories)
 def test_a_function_with_an_invocation_in_flight_never_goes_to_zero(
     observed: Observed, target: Target, policy: Policy, memory: Memory
@@ -62,7 +60,6 @@ def test_a_function_with_an_invocation_in_flight_never_goes_to_zero(
     assert decide_scale(NOW, observed, target, policy, memory).desired >= (0 if theirs else 1)
 
 
-@settings(deadline=None)
 @given(observations, targets, policies, memories)
 def test_nothing_is_lowered_while_no_activator_is_heard_of(observed: Observed, target: Target, policy: Policy, memory: Memory) -> None:
     observed = replace(observed, informed=False)
@@ -70,14 +67,12 @@ def test_nothing_is_lowered_while_no_activator_is_heard_of(observed: Observed, t
     assert desired >= min(observed.replicas, target.scaling.max_scale)
 
 
-@settings(deadline=None)
 @given(observations, targets, policies, memories)
 def test_pods_whose_first_initialisation_is_awaited_stay(observed: Observed, target: Target, policy: Policy, memory: Memory) -> None:
     observed = replace(observed, proving_seconds=10.0, in_flight=False, idle_seconds=1e6)
     assert decide_scale(NOW, observed, target, policy, memory).desired >= min(observed.replicas, target.scaling.max_scale)
 
 
-@settings(deadline=None)
 @given(observations, targets, memories, st.integers(1, 10), st.floats(0, 5))
 def test_while_invocations_wait_the_activators_start_pods_for_them_and_the_autoscaler_no_more_than_a_few(
     observed: Observed, target: Target, memory: Memory, starts_at_once: int, queued_seconds: float
@@ -89,7 +84,6 @@ def test_while_invocations_wait_the_activators_start_pods_for_them_and_the_autos
     assert decision.desired <= max(observed.replicas, few, target.scaling.min_scale)
 
 
-@settings(deadline=None)
 @given(observations, targets, memories)
 def test_a_panic_never_lowers(observed: Observed, target: Target, memory: Memory) -> None:
     memory = replace(memory, panicking_since=NOW - 1.0, raised_until=0.0)
@@ -99,7 +93,6 @@ def test_a_panic_never_lowers(observed: Observed, target: Target, memory: Memory
     assert decision.memory.highest_in_panic >= memory.highest_in_panic
 
 
-@settings(deadline=None)
 @given(observations, targets, memories, st.integers(0, 100), st.floats(0, 59.9))
 def test_a_raise_holds_for_a_stable_window(observed: Observed, target: Target, memory: Memory, replicas: int, later: float) -> None:
     observed = replace(observed, in_flight=True, broken=False, queued_seconds=None)
@@ -107,7 +100,6 @@ def test_a_raise_holds_for_a_stable_window(observed: Observed, target: Target, m
     assert decide_scale(NOW + later, observed, target, Policy(), memory).desired >= min(replicas, target.scaling.max_scale)
 
 
-@settings(deadline=None)
 @given(observations, targets, st.lists(st.tuples(st.floats(0.1, 20), st.floats(0, 100)), min_size=1, max_size=20))
 def test_a_scale_down_delay_applies_the_highest_scale_desired_within_it(
     observed: Observed, target: Target, steps: list[tuple[float, float]]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lambent.api.functions.scaling import Scaling
 from tests.support.autoscaler_simulation import Simulation
+from tests.support.examples_drawn import examples
 
 Load = Callable[[float], float]
 
@@ -55,7 +56,7 @@ def scalings(draw: st.DrawFn) -> Scaling:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(loads, scalings(), st.integers(1, 10), st.integers(1, 3), st.floats(0.05, 8.0))
 def test_the_scale_stays_in_its_bounds_and_never_is_zero_with_an_invocation_in_flight(
     load: Load, scaling: Scaling, concurrency: int, activators: int, start_seconds: float
@@ -72,7 +73,7 @@ def test_the_scale_stays_in_its_bounds_and_never_is_zero_with_an_invocation_in_f
             assert assessment.decision.desired >= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.integers(1, 40), scalings(), st.integers(1, 10))
 def test_a_steady_load_gets_what_it_needs_and_then_nothing_changes(level: int, scaling: Scaling, concurrency: int) -> None:
     simulation = Simulation(steady(level), scaling, concurrency).run(140.0)
@@ -81,7 +82,7 @@ def test_a_steady_load_gets_what_it_needs_and_then_nothing_changes(level: int, s
     assert set(simulation.replicas_between(120.0, 140.0)) == {expected}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.integers(1, 60), st.floats(0.1, 20.0), scalings())
 def test_a_function_goes_to_its_minimum_when_its_idle_time_is_over_and_not_before(level: int, seconds: float, scaling: Scaling) -> None:
     idle = scaling.scale_to_zero_after_seconds
@@ -92,7 +93,7 @@ def test_a_function_goes_to_its_minimum_when_its_idle_time_is_over_and_not_befor
         assert max(simulation.replicas_between(seconds + idle + 2.5, float("inf"))) == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(st.integers(2, 40), st.floats(0.05, 8.0))
 def test_a_raise_by_an_activator_is_not_lowered_before_a_stable_window_has_passed(raised_to: int, start_seconds: float) -> None:
     scaling = Scaling(max_scale=40)
@@ -104,7 +105,7 @@ def test_a_raise_by_an_activator_is_not_lowered_before_a_stable_window_has_passe
     assert simulation.replicas == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(st.integers(1, 3), st.floats(0.05, 3.0))
 def test_fifty_invocations_from_zero_ask_for_all_twenty_pods_within_300_ms(activators: int, start_seconds: float) -> None:
     simulation = Simulation(steady(50), Scaling(max_scale=20), 1, activators, start_seconds)
@@ -114,7 +115,7 @@ def test_fifty_invocations_from_zero_ask_for_all_twenty_pods_within_300_ms(activ
     assert simulation.assessments[-1][1].decision.desired == 20
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(st.floats(1.0, 40.0), st.floats(20.0, 59.0))
 def test_no_scale_is_lowered_during_a_burst_shorter_than_a_stable_window(level: float, seconds: float) -> None:
     simulation = Simulation(burst(level + 10, 30.0, seconds), Scaling(max_scale=100, min_scale=1), replicas=1).run(30.0 + seconds)
@@ -122,7 +123,7 @@ def test_no_scale_is_lowered_during_a_burst_shorter_than_a_stable_window(level: 
     assert during == sorted(during)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(st.floats(0.05, 8.0), st.integers(1, 3), st.floats(0.01, 0.5))
 def test_one_short_invocation_from_zero_starts_one_pod(start_seconds: float, activators: int, seconds: float) -> None:
     """However long it waits for that pod: a wait is not load."""

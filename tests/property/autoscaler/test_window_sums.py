@@ -6,7 +6,7 @@ import math
 from math import floor
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.autoscaler.functions.windows import BUCKETS, Window
@@ -48,7 +48,6 @@ def reports(draw: st.DrawFn) -> list[tuple[float, float, float]]:
     return found
 
 
-@settings(deadline=None)
 @given(reports(), st.sampled_from([1.0, 6.0, 7.0, 60.0]), st.sampled_from([0.0, 0.1, 3.0, 30.0, 100.0]))
 def test_the_average_equals_a_naive_sum(added: list[tuple[float, float, float]], seconds: float, later: float) -> None:
     window, oracle, now = Window(seconds), Oracle(seconds), 0.0
@@ -61,7 +60,6 @@ def test_the_average_equals_a_naive_sum(added: list[tuple[float, float, float]],
     assert window.average(now) == pytest.approx(oracle.average(now), rel=1e-6, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(st.floats(0.0, 1000.0), st.integers(1, 5), st.floats(0.05, 0.4))
 def test_a_steady_load_is_seen_as_steady_however_the_reports_of_activators_are_timed(
     level: float, activators: int, interval: float

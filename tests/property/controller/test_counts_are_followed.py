@@ -24,6 +24,7 @@ from lambent.kube.events import EventRecorder
 from lambent.telemetry.controller_metrics import ControllerMetrics
 from tests.support.controller_api import ControllerApi
 from tests.support.controller_world import INSTALLATION, START, a_manifest
+from tests.support.examples_drawn import examples
 
 FUNCTION = "/apis/lambent.dev/v1alpha1/namespaces/default/functions/hello"
 DEPLOYMENT = "/apis/apps/v1/namespaces/default/deployments/hello"
@@ -143,7 +144,7 @@ class Bursts(RuleBasedStateMachine):
         return self.api.objects[FUNCTION].get("status") or {}
 
 
-Bursts.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+Bursts.TestCase.settings = settings(max_examples=examples(40), stateful_step_count=25)
 TestBursts = Bursts.TestCase
 
 

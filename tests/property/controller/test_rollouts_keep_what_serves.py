@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lambent.api.names import code_config_map
 from tests.support.controller_world import World, a_manifest
+from tests.support.examples_drawn import examples
 
 
 class Rollouts(RuleBasedStateMachine):
@@ -109,5 +110,5 @@ class Rollouts(RuleBasedStateMachine):
             assert after in self.proved, f"{after} has never initialised and replaced {template}"
 
 
-Rollouts.TestCase.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+Rollouts.TestCase.settings = settings(max_examples=examples(50), stateful_step_count=30)
 TestRollouts = Rollouts.TestCase

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambent.kube.lease_decision import LeaseRecord, LeaseSettings, Observation, Take, Wait, decide_lease, leads_until, observe
+from tests.support.examples_drawn import examples
 
 SETTINGS = LeaseSettings()
 STEP = 0.05
@@ -46,7 +47,7 @@ class Store:
 outages = st.lists(st.tuples(st.integers(0, 2), st.floats(0, 40), st.floats(0.1, 12)), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=3), outages, st.floats(0, 1))
 def test_there_are_never_two_leaders_and_soon_one_again(
     skews: list[float], outages: list[tuple[int, float, float]], write_seconds: float

@@ -8,7 +8,7 @@ import tracemalloc
 from typing import Any, cast
 
 import hypothesis.strategies as st
-from hypothesis import given, settings
+from hypothesis import given
 
 from lambent.activator.cluster.watcher import keep_function
 from lambent.kube.client import KubeClient
@@ -41,7 +41,6 @@ class Sized:
         return {"metadata": {"resourceVersion": "7", **left}, "items": json.loads(text)}
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([1, 10, 400, 999, 3000]), max_size=40), st.integers(1, 12))
 def test_every_object_comes_once_and_pages_hold_no_more_than_they_may(sizes: list[int], page_size: int) -> None:
     server = Sized(sizes)

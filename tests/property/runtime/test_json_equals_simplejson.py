@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lambent_runtime.marshal import is_plain, to_json
+from tests.support.examples_drawn import examples
 
 Pair = collections.namedtuple("Pair", "left right")  # noqa: PYI024
 
@@ -45,7 +46,7 @@ def outcome(encode: Any, value: Any) -> str:
         return f"{type(error).__name__}: {error}"
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @example({"a": 1, b"a": 2})
 @given(nested(SCALARS, KEYS | st.binary(max_size=3) | st.tuples(st.integers())))
 def test_any_value(value: Any) -> None:

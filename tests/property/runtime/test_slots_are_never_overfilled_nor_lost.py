@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lambent_shim.link.slots import Slots, Took, Turn
+from tests.support.examples_drawn import examples
 
 NAMES = ("a", "b", "c")
 
@@ -136,4 +137,31 @@ class Activators(RuleBasedStateMachine):
 
 
 TestSlots = Activators.TestCase
-TestSlots.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestSlots.settings = settings(max_examples=examples(150), stateful_step_count=40)
+
+
+def test_a_link_that_waits_twice_gets_one_grant() -> None:
+    """Its activator counts one: a second grant would hold a slot that nobody uses."""
+    slots: Slots[str] = Slots(2)
+    slots.want("a")
+    slots.want("a")
+    slots.want("b")
+    assert slots.take("b", 1) is slots.take("b", 2) is Took.KEPT, "the first in the place where the link waits"
+    assert slots.want("b") == []
+    slots.let_go("b", 1, wait=False)
+    assert slots.close("a") == [Turn("b", None), Turn("b", 2)]
+    assert slots.reserved == 1
+    assert not slots.has_place("b")
+
+
+def test_a_bounce_leaves_a_link_that_waits_already_in_one_place() -> None:
+    slots: Slots[str] = Slots(2)
+    slots.want("a")
+    slots.want("a")
+    slots.want("b")
+    assert slots.take("b", 1) is slots.take("b", 2) is Took.KEPT
+    slots.let_go("b", 2, wait=True)
+    assert slots.waiting == ("b",)
+    slots.let_go("b", 1, wait=True)
+    assert slots.waiting == ("b",)
+    assert slots.close("a") == [Turn("b", None)]

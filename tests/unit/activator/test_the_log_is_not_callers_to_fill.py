@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.activator.admission.model import FunctionKey
@@ -43,7 +43,6 @@ def test_a_flood_of_one_kind_is_cut_and_counted(caplog: pytest.LogCaptureFixture
         assert lines(caplog) == ["invocation failed: full (500 more like it were not logged)", "invocation failed: full"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 1.5))))
 def test_each_kind_gets_its_lines_and_none_is_forgotten(takes: list[tuple[int, float]]) -> None:
     quota, now = LogQuota(), 0.0

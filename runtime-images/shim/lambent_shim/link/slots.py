@@ -99,7 +99,7 @@ class Slots(Generic[Link]):
         return len(self._kept.get(link, ()))
 
     def has_place(self, link: Link) -> bool:
-        """Whether the link has one that lasts until it gets a GRANT."""
+        """Whether the link has the one that lasts until it gets a GRANT."""
         return link in self._plain or any(place.stays for place in self._kept.get(link, ()))
 
     def resize(self, total: int) -> list[Turn[Link]]:
@@ -143,8 +143,9 @@ class Slots(Generic[Link]):
         """An invocation is kept no longer and has not started; `wait`: it is bounced, so that the link waits in its place."""
         place = next(place for place in self._kept[link] if place.invocation == invocation)
         self._forget(place)
-        if (wait or place.stays) and link not in self._plain:
+        if place.stays or (wait and not self.has_place(link)):
             place.invocation = None
+            place.stays = False
             self._plain[link] = place
         else:
             self._queue.remove(place)
@@ -198,8 +199,8 @@ class Slots(Generic[Link]):
         return Turn(link, place.invocation)
 
     def _wait(self, link: Link) -> None:
-        """See to it that the link has a place until it gets a GRANT."""
-        if self._draining or link in self._plain:
+        """See to it that the link has one place until it gets a GRANT: two would lead to two of them."""
+        if self._draining or self.has_place(link):
             return
         kept = self._kept.get(link)
         if kept:

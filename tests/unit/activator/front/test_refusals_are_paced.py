@@ -12,6 +12,7 @@ from lambent.activator.front.pacer import AT_ONCE, LONGEST_SECONDS, STEP_SECONDS
 from lambent.activator.gateway.answer import web_error
 from lambent.activator.http import HttpResponse
 from lambent.api.reasons import CALLER_NOT_FOUND, PLATFORM_QUEUE_FULL
+from tests.support.examples_drawn import examples
 from tests.support.front_client import Client, ScriptedGateway, build_front
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -55,7 +56,7 @@ def test_a_few_are_told_at_once_and_the_rest_in_steps() -> None:
     assert clock.due == [], "it rests where there is nothing to do"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(st.lists(st.tuples(st.floats(0, 0.3), st.integers(0, 1500)), max_size=6))
 def test_all_are_told_once_in_order_and_in_time(arrivals: list[tuple[float, int]]) -> None:
     clock = Clock()

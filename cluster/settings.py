@@ -28,7 +28,8 @@ class Settings:
     """CLUSTER_NAME: the kind cluster's name; by default one of this checkout's own."""
     name_given: bool
     nodes: int
-    """NODES: how many nodes the kind cluster has."""
+    """NODES: how many nodes the kind cluster has; by default as many as it has already, or one."""
+    nodes_given: bool
     pull: bool
     """PULL=never: build the images from package registries even where they could be pulled."""
     values: Path | None = None
@@ -78,7 +79,8 @@ def read(environ: Mapping[str, str], checkout: Path) -> Settings:
     name = given or f"lambent-{checkout_key(checkout)}"
     if not _NAME.fullmatch(name):
         raise _refuse("CLUSTER_NAME", name, "1 to 40 lower-case letters, digits and inner dashes")
-    nodes = environ.get("NODES") or "1"
+    nodes_given = environ.get("NODES", "")
+    nodes = nodes_given or "1"
     if not nodes.isascii() or not nodes.isdigit() or not 1 <= int(nodes) <= MAX_NODES:
         raise _refuse("NODES", nodes, f"a whole number from 1 to {MAX_NODES}")
     pull = environ.get("PULL") or "auto"
@@ -94,6 +96,7 @@ def read(environ: Mapping[str, str], checkout: Path) -> Settings:
         name=name,
         name_given=bool(given),
         nodes=int(nodes),
+        nodes_given=bool(nodes_given),
         pull=pull == "auto",
         values=values,
     )

@@ -22,6 +22,8 @@ class State:
     """What a running cluster can't change: its node image and its configuration, as a key."""
     loaded: dict[str, str] = field(default_factory=dict)
     """Images in its nodes: name and the id that was loaded."""
+    nodes: int = 1
+    """How many it has, so that an `up` that does not say keeps them."""
 
 
 def read(settings: Settings) -> State | None:
@@ -44,7 +46,11 @@ def forget(settings: Settings) -> None:
 
 
 def settle(settings: Settings, state: State | None) -> Settings:
-    """The settings with the name that this checkout's cluster has already; one checkout has one cluster."""
+    """The settings with the name and, where NODES does not say, the nodes that this checkout's cluster has already.
+
+    One checkout has one cluster. Targets that bring it up before they use it must not make it anew for a variable that was left out.
+    Raises ClusterError where the settings ask for another one.
+    """
     if state is None or state.engine == "existing":
         return settings
     if settings.mode == "existing":
@@ -54,7 +60,7 @@ def settle(settings: Settings, state: State | None) -> Settings:
             f"CLUSTER_NAME={settings.name!r}, but the cluster of this checkout is {state.cluster!r}",
             do=f"set CLUSTER_NAME={state.cluster} or leave it out; to have another one, run `make down` first",
         )
-    return replace(settings, name=state.cluster)
+    return replace(settings, name=state.cluster, nodes=settings.nodes if settings.nodes_given else state.nodes)
 
 
 Action = Literal["create", "recreate", "keep", "start", "refuse"]

@@ -185,7 +185,7 @@ def bring_cluster_up(settings: Settings, engine: Engine, kind: Kind, plan: Plan)
         say("the cluster is half made or no longer fits its configuration: it is made anew")
         kind.delete()
     if plan.action in {"create", "recreate"}:
-        current = State(settings.name, engine.name, engine.own, "creating", plan.shape)
+        current = State(settings.name, engine.name, engine.own, "creating", plan.shape, nodes=settings.nodes)
         state.write(settings, current)
         kind.create(plan.image, plan.configuration)
         current.phase = "created"

@@ -53,5 +53,13 @@ def test_a_broken_state_file_is_no_state(tmp_path: Path, content: str) -> None:
     assert state.read(settings) is None
 
 
+@pytest.mark.parametrize(("environ", "nodes"), [({}, 3), ({"NODES": "1"}, 1), ({"NODES": "5"}, 5)])
+def test_a_cluster_keeps_its_nodes_where_nobody_says_how_many(tmp_path: Path, environ: dict[str, str], nodes: int) -> None:
+    settings = read({"HOME": "/h", **environ}, tmp_path)
+    there = State("c", "docker", own_engine=True, phase="created", shape="s", nodes=3)
+    assert state.settle(settings, there).nodes == nodes
+    assert state.settle(settings, None).nodes == settings.nodes
+
+
 def test_only_changed_images_are_loaded() -> None:
     assert changed({"a": "1", "b": "2"}, {"a": "1", "b": "3", "c": "4"}) == ["b", "c"]

@@ -102,7 +102,12 @@ async def _lead(
     reconcilers = Reconcilers(client, executor, build_installation(settings), _now, workers.add, lambda: election.is_leader)
     metrics.watch_beyond(reconcilers.beyond)
     survey = Survey(client, reconcilers.functions, reconcilers.add, workers.is_busy, metrics.surveys.inc)
-    children = ChildWatches(client, reconcilers.add, reconcilers.hear, survey.ask)
+
+    def may_have_missed() -> None:
+        reconcilers.forget()
+        survey.ask()
+
+    children = ChildWatches(client, reconcilers.add, reconcilers.hear, reconcilers.compare, may_have_missed)
 
     async def watches_have_begun() -> None:
         await wait_for_definitions(client)
@@ -113,7 +118,7 @@ async def _lead(
     async def watch_users() -> None:
         # What ended while nobody watched left no event.
         survey.ask()
-        await watches.run_watches(reconcilers.add, login, reconcilers.note_trigger, reconcilers.note_function)
+        await watches.run_watches(reconcilers.change, login, reconcilers.note_trigger, reconcilers.note_function)
 
     login = watches.log_in_by_kubeconfig
     if not settings.kubeconfig and settings.kubernetes_host:
@@ -177,8 +182,11 @@ def build_installation(settings: ControllerSettings) -> Installation:
         runtimes={name: RuntimeImage(*runtime) for name, runtime in settings.runtime_images().items()},
         image_pull_policy=settings.image_pull_policy,
         limits=NamespaceLimits(
-            settings.namespace_max_functions, settings.namespace_max_triggers, settings.namespace_max_inline_megabytes * MIB
+            settings.namespace_max_functions,
+            settings.namespace_max_triggers,
+            settings.namespace_max_inline_megabytes * MIB,
         ),
+        changes_per_second=settings.namespace_changes_per_second,
         cpu_request_percent=settings.cpu_request_percent,
         init_boost_millis=settings.init_boost_millis,
         pools=Pools(

@@ -52,7 +52,9 @@ class Reconcilers:
         self._function_roster = Roster(installation.limits.functions, installation.limits.inline_bytes)
         self._trigger_roster = Roster(installation.limits.triggers)
         self.functions = FunctionReconciler(client, executor, installation, now, self._note_function, self._why_function_beyond)
-        self._triggers = TriggerReconciler(client, executor, self._trigger_index, now, self._enqueue_trigger, self._why_trigger_beyond)
+        self._triggers = TriggerReconciler(
+            client, executor, self._trigger_index, now, self._enqueue_trigger, self._why_trigger_beyond, self.functions.knows
+        )
         self._pools = PoolReconciler(client, executor, installation, self._pool_index)
 
     def add(self, key: Key, delay: float = 0.0) -> None:
@@ -65,6 +67,21 @@ class Reconcilers:
         """The number of a Function's pods has changed, and nothing else."""
         if key.kind != FUNCTION or self.functions.hear(key.namespace, key.name, counts):
             self._enqueue(key, delay)
+
+    def compare(self, key: Key, looks: int, counts: Counts, delay: float) -> None:
+        """A Deployment looks different, with this hash of `hash_deployment`: which is no news where a reconcile has just written it so."""
+        if key.kind != FUNCTION or self.functions.compare(key.namespace, key.name, looks, counts):
+            self._enqueue(key, delay)
+
+    def change(self, key: Key, delay: float = 0.0) -> None:
+        """A Function or Trigger was changed by a user, or is gone; of what belongs to a Function there is no news."""
+        if key.kind == FUNCTION:
+            self.functions.change(key.namespace, key.name)
+        self._enqueue(key, delay)
+
+    def forget(self) -> None:
+        """Events may have been missed."""
+        self.functions.forget()
 
     def note_trigger(self, name: Name, trigger: Trigger | None) -> None:
         """A Trigger as its watch has just shown it, None where it is gone or cannot be read: what it changes for others does not wait."""
@@ -82,6 +99,8 @@ class Reconcilers:
     def note_function(self, name: Name, created: str | None, inline_size: int = 0) -> None:
         """A Function as its watch has just shown it; without `created` it is gone."""
         roster = self._function_roster
+        if created is None:
+            self.functions.note_gone(*name)
         moves = roster.drop(name) if created is None else roster.put(name, created, inline_size)
         for other in moves.admitted | moves.refused:
             self.add(Key(FUNCTION, *other))

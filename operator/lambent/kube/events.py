@@ -33,6 +33,28 @@ class _Series:
     last: datetime
 
 
+AT_ONCE: Final = 25.0
+SECONDS_EACH: Final = 300.0
+"""Of one object so many events are written at once, and then one in so many seconds; others are dropped. client-go's
+EventSourceObjectSpamFilter has these numbers."""
+
+
+class _Allowance:
+    """Token buckets, one for each object; those that were not used longest are forgotten."""
+
+    def __init__(self) -> None:
+        self._left: dict[str, tuple[float, datetime]] = {}
+
+    def take(self, about: str, now: datetime) -> bool:
+        """Return whether one more event of the object may be written."""
+        left, at = self._left.pop(about, (AT_ONCE, now))
+        left = min(AT_ONCE, left + max(0.0, (now - at).total_seconds()) / SECONDS_EACH)
+        while len(self._left) >= _REMEMBERED:
+            self._left.pop(next(iter(self._left)))
+        self._left[about] = (left - 1.0 if left >= 1.0 else left, now)
+        return left >= 1.0
+
+
 class EventRecorder:
     """Writes events for one component; they are a courtesy, so a failure to write one is logged and no more."""
 
@@ -43,13 +65,17 @@ class EventRecorder:
         self._instance = instance
         self._clock = clock or _utc_now
         self._series: dict[str, _Series] = {}
+        self._allowance = _Allowance()
 
     async def record(self, regarding: Json, kind: str, reason: str, message: str) -> None:
         """`regarding` is the object (apiVersion, kind, metadata), `kind` NORMAL or WARNING, `reason` one CamelCase word."""
         now = self._clock()
         metadata: dict[str, Any] = regarding.get("metadata") or {}
         namespace = str(metadata.get("namespace") or "default")
-        key = f"{regarding.get('kind')} {namespace}/{metadata.get('name')} {metadata.get('uid')} {kind} {reason} {message}"
+        about = f"{regarding.get('kind')} {namespace}/{metadata.get('name')} {metadata.get('uid')}"
+        if not self._allowance.take(about, now):
+            return
+        key = f"{about} {kind} {reason} {message}"
         series = self._series.get(key)
         try:
             if series is not None and (now - series.last).total_seconds() <= _SERIES_SECONDS and await self._count(namespace, series, now):

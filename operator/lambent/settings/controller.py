@@ -39,6 +39,13 @@ class ControllerSettings(ProcessSettings):
     namespace_max_functions: int = shared.namespace_max_functions()
     namespace_max_triggers: int = shared.namespace_max_triggers()
     namespace_max_inline_megabytes: int = shared.namespace_max_inline_megabytes()
+    namespace_changes_per_second: int = setting(
+        "LAMBENT_NAMESPACE_CHANGES_PER_SECOND",
+        2,
+        "Of a namespace's Functions that were changed within the last minute, so many are looked at again a second; 0: all there are.",
+        low=0,
+        high=10_000,
+    )
     cluster_domain: str = shared.cluster_domain()
     domain: str = shared.domain()
     region: str = setting("LAMBENT_REGION", "us-east-1", "Region in ARNs and in AWS_REGION.")

@@ -108,6 +108,9 @@ class Seen:
     def hear(self, key: Key, _: Counts | None, delay: float) -> None:
         self.add(key, delay)
 
+    def compare(self, key: Key, _looks: int, _counts: Counts, delay: float) -> None:
+        self.add(key, delay)
+
     async def until(self, key: Key) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while key not in self.keys:
@@ -126,7 +129,7 @@ async def watched(server: Server, seen: Seen) -> AsyncIterator[None]:
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with KubeClient(ClusterAccess(url, NoCredentials(), None)) as client:
         run = functools.partial(watches.run_watches, seen.add, lambda: kopf.ConnectionInfo(server=url))
-        children = ChildWatches(client, seen.add, seen.hear, seen.missed.set)
+        children = ChildWatches(client, seen.add, seen.hear, seen.compare, seen.missed.set)
         watching = [asyncio.create_task(app._watch(client, run)), asyncio.create_task(children.run())]
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):

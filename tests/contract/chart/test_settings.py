@@ -119,6 +119,14 @@ def test_bounds_of_namespaces_reach_controller_and_activator_alike() -> None:
     assert namespace_limits_of(charted) == build_installation(ControllerSettings()).limits == NamespaceLimits()
 
 
+def test_the_pace_of_changes_reaches_the_controller() -> None:
+    controller = ControllerSettings.from_mapping(environment_of("controller", "--set=namespaceLimits.changesPerSecond=7"))
+
+    assert build_installation(controller).changes_per_second == 7
+    charted = build_installation(ControllerSettings.from_mapping(environment_of("controller")))
+    assert charted.changes_per_second == build_installation(ControllerSettings()).changes_per_second
+
+
 def test_controller_and_activator_have_the_same_hosts_for_their_own() -> None:
     values = "--set=domain=fn.example.com,clusterDomain=corp.example"
     controller = ControllerSettings.from_mapping(environment_of("controller", values))

@@ -19,8 +19,9 @@ from lambent.api.functions.revision import revision_of
 from lambent.api.triggers.trigger import Trigger, parse_trigger
 from lambent.autoscaler.functions.views import view_function
 from lambent.autoscaler.pools.views import view_user
+from lambent.controller.function.children import Children
 from lambent.controller.function.decision import decide, decide_invalid
-from lambent.controller.function.observation import Children, build_observed
+from lambent.controller.function.observation import build_observed
 from lambent.controller.trigger.decision import ObservedTrigger, decide_trigger
 from lambent.controller.trigger.index import TriggerIndex
 from tests.support.controller_world import INSTALLATION

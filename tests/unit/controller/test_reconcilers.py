@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -188,3 +189,40 @@ def test_a_trigger_beyond_its_namespaces_bounds_asks_for_nothing_until_there_is_
     desk.reconcilers.note_trigger(("default", "older"), None)
     assert desk.queue == [(ROUTE, 0.0)]
     assert ready() == ("True", "Ready")
+
+
+def test_a_trigger_of_a_function_that_is_known_costs_two_requests() -> None:
+    desk = Desk()
+    desk.apply()
+    desk.reconcile(HELLO)
+    desk.apply_trigger()
+    desk.api.calls.clear()
+
+    desk.reconcile(ROUTE)
+
+    assert desk.api.calls == [("GET", f"{OBJECTS}/triggers/route"), ("PATCH", f"{OBJECTS}/triggers/route/status")]
+
+
+def test_a_function_that_is_changed_again_and_again_waits_and_its_end_does_not() -> None:
+    desk = Desk(replace(INSTALLATION, changes_per_second=1))
+    desk.apply(scaling={"initialScale": 0})
+    waits = []
+    for turn in range(20):
+        body = copy.deepcopy(desk.api.objects[f"{OBJECTS}/functions/hello"])
+        body["metadata"]["generation"] += 1
+        body["spec"]["env"] = [{"name": "TURN", "value": str(turn)}]
+        desk.api.put(f"{OBJECTS}/functions/hello", body)
+        desk.reconcilers.change(HELLO)
+        waits.append(asyncio.run(desk.reconcilers.reconcile(HELLO)))
+    assert waits[0] is None
+    assert waits[-1]
+    assert "ChangePutOff" not in desk.api.events(), "whoever waits for a moment need not know"
+    reads = len(desk.api.calls)
+    assert asyncio.run(desk.reconcilers.reconcile(HELLO)) == waits[-1]
+    assert len(desk.api.calls) == reads, "nothing is read while it waits"
+
+    del desk.api.objects[f"{OBJECTS}/functions/hello"]
+    desk.reconcilers.note_function(("default", "hello"), None)
+    desk.reconcilers.change(HELLO)
+    assert asyncio.run(desk.reconcilers.reconcile(HELLO)) is None
+    assert not desk.reconcilers.functions.knows("default", "hello")

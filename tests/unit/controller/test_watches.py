@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lambent.controller.queue.work_queue import Key
-from lambent.controller.watch.function_news import FunctionNews
+from lambent.controller.queue.work_queue import TRIGGER, Key
+from lambent.controller.watch.function_news import FunctionNews, TriggerNews
 from tests.support.schemas import CHECKOUT
 
 KEY = Key("Function", "default", "hello")
@@ -88,3 +88,14 @@ def test_a_standby_does_not_load_kopf() -> None:
     ended = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT / "operator", capture_output=True, text=True, check=False)
 
     assert ended.stdout.split() == ["False", "True"], ended.stderr
+
+
+def test_the_echo_of_a_triggers_status_is_no_news() -> None:
+    news, key = TriggerNews(), Key(TRIGGER, "default", "route")
+    assert news.is_news(key, "ADDED", a_body())
+    assert not news.is_news(key, "MODIFIED", {**a_body(), "status": {"conditions": []}})
+    assert news.is_news(key, None, a_body()), "before a list, events may have been missed"
+    assert news.is_news(key, "MODIFIED", a_body(metadata={"generation": 9}))
+    assert news.is_news(key, "MODIFIED", a_body(metadata={"generation": 9, "deletionTimestamp": "now"}))
+    assert news.is_news(key, "DELETED", a_body())
+    assert news.is_news(key, "ADDED", a_body()), "another one of that name"

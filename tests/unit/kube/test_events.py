@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from lambent.kube.client import KubeClient
-from lambent.kube.events import WARNING, EventRecorder
+from lambent.kube.events import AT_ONCE, SECONDS_EACH, WARNING, EventRecorder
 from tests.support.fake_kube import FakeKube, unavailable
 
 FUNCTION = {"apiVersion": "lambent.dev/v1alpha1", "kind": "Function", "metadata": {"name": "hello", "namespace": "web", "uid": "u1"}}
@@ -94,3 +94,18 @@ def test_an_api_server_that_is_away_stops_nothing() -> None:
     fake.before = away
     record(recorder)
     assert fake.objects == {}
+
+
+def test_of_one_object_so_many_are_written_and_then_one_in_five_minutes() -> None:
+    fake, recorder, clock = a_recorder()
+    for number in range(100):
+        record(recorder, f"another {number}")
+    assert len(fake.objects) == AT_ONCE
+    clock.now += timedelta(seconds=SECONDS_EACH)
+    for number in range(100, 110):
+        record(recorder, f"another {number}")
+    assert len(fake.objects) == AT_ONCE + 1
+
+    other = {**FUNCTION, "metadata": {"name": "other", "namespace": "web", "uid": "u2"}}
+    asyncio.run(recorder.record(other, WARNING, "BadHandler", "of another object"))
+    assert len(fake.objects) == AT_ONCE + 2

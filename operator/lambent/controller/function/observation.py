@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +15,7 @@ from lambent.api.functions.files import CodeFiles, config_map_files, inline_file
 from lambent.api.functions.function import Function
 from lambent.api.group import API_VERSION, FUNCTIONS, LABEL_FUNCTION
 from lambent.api.names import code_config_map
+from lambent.controller.function.children import Children
 from lambent.controller.writes.drift import Accepted
 from lambent.controller.writes.kinds import KINDS
 from lambent.controller.writes.plan import Observed
@@ -31,21 +32,11 @@ async def read_function(client: KubeClient, namespace: str, name: str) -> Json |
     return await _read(client, object_path(API_VERSION, FUNCTIONS, namespace, name))
 
 
-@dataclass(frozen=True, slots=True)
-class Children:
-    """What belongs to a Function, as the API server has it."""
-
-    deployment: Json | None = None
-    service: Json | None = None
-    network_policy: Json | None = None
-    pods: Sequence[Json] = ()
-    code_maps: Sequence[Json] = ()
-    replica_sets: Sequence[Json] = ()
-
-
-async def observe(client: KubeClient, function: Function, body: Json, accepted: Mapping[str, Accepted]) -> Observed:
-    """Everything that a decision looks at, read at once."""
-    children, source = await asyncio.gather(_read_children(client, function), _read_code(client, function))
+async def observe(
+    client: KubeClient, function: Function, body: Json, accepted: Mapping[str, Accepted], known: Children | None = None
+) -> Observed:
+    """Return everything that a decision looks at. What is `known` to be as it was is not read again; pods always are."""
+    children, source = await asyncio.gather(_read_children(client, function, known), _read_code(client, function))
     if source.files is not None:
         children = await _read_contents(client, function, code_config_map(function.name, source.files.short_digest), children, accepted)
     return build_observed(function, body, children, accepted, source)
@@ -67,7 +58,11 @@ async def _read_contents(
     return replace(children, code_maps=[whole if item is found else item for item in children.code_maps])
 
 
-async def _read_children(client: KubeClient, function: Function) -> Children:
+async def _read_children(client: KubeClient, function: Function, known: Children | None) -> Children:
+    if known is not None:
+        pods = await _children(client, "Pod", function)
+        sets = await _children(client, "ReplicaSet", function) if len(known.code_maps) > 1 else []
+        return replace(known, pods=pods, replica_sets=sets)
     namespace = function.namespace
     named = asyncio.gather(
         read_child(client, "Deployment", namespace, names.deployment(function.name)),

@@ -58,7 +58,7 @@ class PoolReconciler:
         trouble = _find_trouble(observed)
         try:
             for write in decide_pool(observed, self._installation, wanted=wanted):
-                accepted = await self._executor.write(pool.namespace, write)
+                accepted = (await self._executor.write(pool.namespace, write)).accepted
                 if accepted is not None:
                     self._accepted.setdefault(pool, {})[write.kind] = accepted
         except RefusedError as refused:

@@ -99,6 +99,8 @@ class Installation:
     """What `cpu.limit` is raised to in pods that start; the activator lowers it once they are initialised. 0: never."""
     pools: Pools = field(default_factory=Pools)
     limits: NamespaceLimits = field(default_factory=NamespaceLimits)
+    changes_per_second: int = 2
+    """Of a namespace's Functions that were changed within the last minute, so many are looked at again a second; 0: all there are."""
     """What one namespace may have all activators hold."""
     pod_network: PodNetwork = field(default_factory=PodNetwork)
 

@@ -33,14 +33,17 @@ class TriggerReconciler:
         clock: Callable[[], datetime],
         requeue: Callable[[Name], None],
         why_beyond: Callable[[str, str], str] = lambda _namespace, _name: "",
+        knows_function: Callable[[str, str], bool] = lambda _namespace, _name: False,
     ) -> None:
-        """`why_beyond` says why a Trigger has no place in its namespace, nothing where it has one."""
+        """`why_beyond` says why a Trigger has no place in its namespace, nothing where it has one. `knows_function` says whether a Function
+        is known to be there; another is looked for."""
         self._client = client
         self._executor = executor
         self._index = index
         self._clock = clock
         self._requeue = requeue
         self._why_beyond = why_beyond
+        self._knows_function = knows_function
 
     async def reconcile(self, namespace: str, name: str) -> bool:
         """Bring the index and the status up to date; whether the Trigger is there."""
@@ -71,7 +74,8 @@ class TriggerReconciler:
         namespace, name = trigger.namespace, trigger.name
         beyond = self._why_beyond(namespace, name)
         self._tell(self._index.put(trigger, asks=not beyond))
-        function = await read_function(self._client, namespace, trigger.spec.function)
+        function = trigger.spec.function
+        exists = self._knows_function(namespace, function) or await read_function(self._client, namespace, function) is not None
         claims = self._index.claims
         claim = claims.find((namespace, name))
         if claim is not None:
@@ -80,7 +84,7 @@ class TriggerReconciler:
         if beyond:
             refusal = Refusal(REASON_NAMESPACE_LIMIT, beyond)
         contender = claims.contender(claim) if claim is not None and refusal is None else None
-        observed = ObservedTrigger(trigger, body.get("status") or {}, function is not None, refusal, contender)
+        observed = ObservedTrigger(trigger, body.get("status") or {}, exists, refusal, contender)
         await self._carry_out(body, decide_trigger(self._clock(), observed))
 
     async def _look_at_rivals(self, claim: Claim) -> None:

@@ -5,7 +5,6 @@ Most are echoes: of the controller's own writes, or of the status that others ke
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -14,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from lambent.api.group import LABEL_FUNCTION, LABEL_ROLE, LABEL_RUNTIME, ROLE_POOL
 from lambent.controller.function.diagnosis import diagnose_pods
 from lambent.controller.queue.work_queue import FUNCTION, POOL, Key
-from lambent.controller.writes.views import Counts, PodView, view_deployment, view_object, view_pod
+from lambent.controller.writes.views import Counts, PodView, hash_deployment, view_deployment, view_object, view_pod
 
 
 class Resource(NamedTuple):
@@ -50,6 +49,7 @@ class News(Enum):
 
     NONE = "nothing"
     COUNTS = "nothing but a new count where the Function is at rest, a reconcile elsewhere"
+    LOOKS = "a reconcile that reads everything, unless a reconcile has just written it so"
     ANY = "a reconcile that reads everything"
 
 
@@ -86,12 +86,7 @@ def view_child(plural: str, body: Mapping[str, Any]) -> Child:
         key = Key(POOL, metadata.get("namespace", ""), labels[LABEL_RUNTIME])
     uid, own = metadata.get("uid", ""), bool(view_object(body).owner_uid)
     if plural == "deployments":
-        view = view_deployment(body)
-        # A generation would stand for a spec, but for one with the scale in it.
-        spec = {name: value for name, value in (body.get("spec") or {}).items() if name != "replicas"}
-        owned = (tuple(sorted(labels.items())), repr(metadata.get("ownerReferences")), view.deleting)
-        looks = hash((json.dumps(spec, sort_keys=True, default=str), *owned, view.failure))
-        return Child(uid, key, own, looks, counts=view.counts)
+        return Child(uid, key, own, hash_deployment(body), counts=view_deployment(body).counts)
     if plural == "pods":
         pod = view_pod(body)
         return Child(uid, key, own, hash(pod), is_well=_is_well(pod))
@@ -117,11 +112,11 @@ class ChildNews:
         """Whether it looks different now."""
         before = self._looks.get(child.uid)
         self._learn(child)
-        if child.looks is None or before is None:
+        if child.looks is None:
             return child.change
-        looked, counted = before
+        looked, counted = before if before is not None else (None, None)
         if looked != child.looks:
-            return child.change
+            return News.LOOKS if child.counts is not None else child.change
         return News.NONE if counted == child.counts else News.COUNTS
 
     def judge_deleted(self, child: Child) -> News:

@@ -20,6 +20,7 @@ from lambent.kube.watch import Added, Deleted, Listed, WatchSettings, watch_obje
 
 Add = Callable[[Key, float], None]
 Hear = Callable[[Key, Counts | None, float], None]
+Compare = Callable[[Key, int, Counts, float], None]
 
 
 CHANGES: Final = WatchSettings(changes_only=True)
@@ -33,14 +34,16 @@ read to know of any; after this, it is one that may be left over."""
 class ChildWatches:
     """`begun` is set when every kind is watched; `missed` is called when events may have been missed after that.
 
-    `add` is told of news that asks for a whole look, `hear` of what changes no more than how many pods there are, or run.
+    `add` is told of news that asks for a whole look, `hear` of what changes no more than how many pods there are, or run, and `compare` of
+    a Deployment that looks different (key, hash, counts), which may be what the controller has just written.
     """
 
-    def __init__(self, client: KubeClient, add: Add, hear: Hear, missed: Callable[[], None]) -> None:
+    def __init__(self, client: KubeClient, add: Add, hear: Hear, compare: Compare, missed: Callable[[], None]) -> None:
         self.begun = asyncio.Event()
         self._client = client
         self._add = add
         self._hear = hear
+        self._compare = compare
         self._missed = missed
         self._waiting_for = set(RESOURCES)
 
@@ -80,5 +83,7 @@ class ChildWatches:
             return
         if news is News.COUNTS:
             self._hear(child.key, child.counts, delay_seconds)
+        elif news is News.LOOKS and child.looks is not None and child.counts is not None:
+            self._compare(child.key, child.looks, child.counts, delay_seconds)
         else:
             self._add(child.key, delay_seconds)

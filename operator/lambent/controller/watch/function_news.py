@@ -1,6 +1,6 @@
-"""Which events of Functions ask for a reconcile. Pure.
+"""Which events of Functions and Triggers ask for a reconcile. Pure.
 
-Most events of a Function are the echo of what the controller, or the autoscaler's `lastInvoked`, has just written into its status. Only
+Most events of them are the echo of what the controller, or the autoscaler's `lastInvoked`, has just written into its status. Only
 what others say counts: the manifest, its deletion, and how a revision initialised.
 """
 
@@ -31,6 +31,24 @@ class FunctionNews:
         known = self._seen.get(key)
         self._seen[key] = fingerprint
         return not is_settled(body) if event_type is None else known != fingerprint
+
+
+@dataclass(slots=True)
+class TriggerNews:
+    """Remembers of each Trigger a hash of what counts: its manifest, and whether it is being deleted."""
+
+    _seen: dict[Key, int] = field(default_factory=dict)
+
+    def is_news(self, key: Key, event_type: str | None, body: Mapping[str, Any]) -> bool:
+        """Return whether a reconcile must follow; one follows every object of a list (`event_type` None)."""
+        if event_type == "DELETED":
+            self._seen.pop(key, None)
+            return True
+        metadata = body.get("metadata") or {}
+        fingerprint = hash((metadata.get("uid"), metadata.get("generation"), metadata.get("deletionTimestamp")))
+        known = self._seen.get(key)
+        self._seen[key] = fingerprint
+        return event_type is None or known != fingerprint
 
 
 def is_settled(body: Mapping[str, Any]) -> bool:

@@ -15,7 +15,8 @@ from typing import Any, Final, Protocol
 
 from lambent.api import names
 from lambent.api.group import API_VERSION, FUNCTIONS, LABEL_FUNCTION
-from lambent.controller.function.observation import Children, list_children
+from lambent.controller.function.children import Children
+from lambent.controller.function.observation import list_children
 from lambent.controller.queue.work_queue import FUNCTION, Key
 from lambent.controller.writes.kinds import KINDS
 from lambent.kube.client import Json, KubeClient

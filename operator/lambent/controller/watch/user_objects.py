@@ -22,7 +22,7 @@ from lambent.api.group import FUNCTIONS, GROUP, TRIGGERS, VERSION
 from lambent.api.triggers.claims import Name
 from lambent.api.triggers.trigger import Trigger, parse_trigger
 from lambent.controller.queue.work_queue import FUNCTION, TRIGGER, Key
-from lambent.controller.watch.function_news import FunctionNews
+from lambent.controller.watch.function_news import FunctionNews, TriggerNews
 from lambent.controller.watch.kopf_log import FirstOfMany
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -145,7 +145,7 @@ def build_registry(
     def log_in(**_: Any) -> kopf.ConnectionInfo | None:
         return login()
 
-    news = FunctionNews()
+    news, trigger_news = FunctionNews(), TriggerNews()
 
     @kopf.on.event(GROUP, VERSION, FUNCTIONS, registry=registry)
     async def on_function(namespace: str | None, name: str | None, type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002
@@ -160,7 +160,8 @@ def build_registry(
     async def on_trigger(namespace: str | None, name: str | None, type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002
         key = Key(TRIGGER, namespace or "", name or "")
         note_trigger((key.namespace, key.name), None if type == "DELETED" else _read_trigger(body))
-        add(key, LISTED_TRIGGER_SECONDS if type is None else 0.0)
+        if trigger_news.is_news(key, type, body):
+            add(key, LISTED_TRIGGER_SECONDS if type is None else 0.0)
 
     return registry
 

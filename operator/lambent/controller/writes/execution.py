@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from lambent.api.group import API_VERSION
@@ -45,6 +46,19 @@ class NameTakenError(Exception):
         super().__init__(f"{kind} {body['metadata']['name']} is there already")
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of a write."""
+
+    body: Json | None = None
+    """The object as the API server has it now; None where the write's answer does not show it."""
+    accepted: Accepted | None = None
+    """What to remember, where the object will be compared later."""
+
+
+NOTHING_WRITTEN: Final = Written()
+
+
 class Executor:
     """Writes for the controller. Every method can be cancelled and run again."""
 
@@ -53,15 +67,12 @@ class Executor:
         self._events = events
         self._metrics = metrics
 
-    async def write(self, namespace: str, write: Write) -> Accepted | None:
-        """One write; what to remember of it, where the object will be compared later.
-
-        Raises `RefusedError`, `NameTakenError`, or a KubeError.
-        """
+    async def write(self, namespace: str, write: Write) -> Written:
+        """Carry out one write. Raises `RefusedError`, `NameTakenError`, or a KubeError."""
         version, plural = KINDS[write.kind]
         if isinstance(write, Delete):
             await self._delete(object_path(version, plural, namespace, write.name), write)
-            return None
+            return NOTHING_WRITTEN
         try:
             if isinstance(write, Create):
                 return await self._create(collection_path(version, plural, namespace), write)
@@ -107,15 +118,15 @@ class Executor:
         """An Event on the user's object."""
         await self._events.record(body, notice.type, notice.reason, notice.message)
 
-    async def _create(self, path: str, write: Create) -> Accepted | None:
+    async def _create(self, path: str, write: Create) -> Written:
         self._count(write.kind, "create")
         try:
             answer = await self._client.create(path, dict(write.body), field_manager=FIELD_MANAGER)
         except AlreadyExistsError:
             if write.kind in ("ConfigMap", "Pod") and await self._is_own(path, write):
-                return None
+                return NOTHING_WRITTEN
             raise
-        return _remember(write.body, answer)
+        return Written(answer, _remember(write.body, answer))
 
     async def _is_own(self, path: str, write: Create) -> bool:
         """Whether the object under the name is what was to be created. Raises `NameTakenError` where it is somebody else's.
@@ -131,10 +142,10 @@ class Executor:
             return write.kind == "ConfigMap"
         return False
 
-    async def _repair(self, path: str, write: Repair) -> Accepted | None:
+    async def _repair(self, path: str, write: Repair) -> Written:
         self._count(write.kind, "patch")
         answer = await self._client.patch(path, [dict(item) for item in write.operations], kind=JSON_PATCH, field_manager=FIELD_MANAGER)
-        return _remember(write.built, answer)
+        return Written(answer, _remember(write.built, answer))
 
     async def _delete(self, path: str, write: Delete) -> None:
         self._count(write.kind, "delete")

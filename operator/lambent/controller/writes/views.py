@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -118,6 +119,18 @@ def view_deployment(body: Body) -> DeploymentView:
         replicas=int(status.get("replicas") or 0),
         failure=str(failures[0].get("message", "")) if failures else "",
     )
+
+
+def hash_deployment(body: Body) -> int:
+    """Return a hash of all that decisions look at in a Deployment, but for its counts: equal ones need no second look.
+
+    A generation would stand for a spec, but for one with the scale in it.
+    """
+    metadata = body["metadata"]
+    spec = {name: value for name, value in (body.get("spec") or {}).items() if name != "replicas"}
+    view = view_deployment(body)
+    owned = (metadata.get("uid"), tuple(sorted((metadata.get("labels") or {}).items())), repr(metadata.get("ownerReferences")))
+    return hash((json.dumps(spec, sort_keys=True, default=str), *owned, view.deleting, view.failure))
 
 
 def view_pod(body: Body) -> PodView:

@@ -98,8 +98,9 @@ class EventRecorder:
 
     async def _write(self, key: str, namespace: str, regarding: Json, kind: str, reason: str, message: str, now: datetime) -> None:
         metadata: dict[str, Any] = regarding.get("metadata") or {}
-        digest = hashlib.sha256(f"{key} {self._instance} {_stamp(now)} {now.microsecond}".encode()).hexdigest()[:16]
-        name = f"{str(metadata.get('name'))[:200]}.{digest}"
+        # As client-go names them, by time: `kubectl describe` shows events of one second in the order of their names.
+        digest = hashlib.sha256(f"{key} {self._instance}".encode()).hexdigest()[:4]
+        name = f"{str(metadata.get('name'))[:200]}.{int(now.timestamp() * 1_000_000):013x}{digest}"
         involved = {"apiVersion": regarding.get("apiVersion"), "kind": regarding.get("kind"), "namespace": namespace}
         involved |= {"name": metadata.get("name"), "uid": metadata.get("uid"), "resourceVersion": metadata.get("resourceVersion")}
         body: Json = {

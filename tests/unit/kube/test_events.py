@@ -109,3 +109,11 @@ def test_of_one_object_so_many_are_written_and_then_one_in_five_minutes() -> Non
     other = {**FUNCTION, "metadata": {"name": "other", "namespace": "web", "uid": "u2"}}
     asyncio.run(recorder.record(other, WARNING, "BadHandler", "of another object"))
     assert len(fake.objects) == AT_ONCE + 2
+
+
+def test_events_of_one_second_are_named_in_their_order() -> None:
+    fake, recorder, clock = a_recorder()
+    for message in ("first", "second", "third"):
+        record(recorder, message)
+        clock.now += timedelta(microseconds=1)
+    assert [fake.objects[path]["message"] for path in sorted(fake.objects)] == ["first", "second", "third"]

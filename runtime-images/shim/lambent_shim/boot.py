@@ -104,9 +104,9 @@ def _empty_memory_folders(folders: tuple[str, ...]) -> None:
         except OSError:
             continue
         if status.f_bfree < status.f_blocks:
-            from lambent_shim.limits.leftovers import list_files, remove  # noqa: PLC0415 - a first container finds nothing
+            from lambent_shim.limits.leftovers import finish, remove  # noqa: PLC0415 - a first container finds nothing
 
-            remove(list_files(folder))
+            finish(remove(folder))
 
 
 def _holds_files(folder: str) -> bool:

@@ -82,6 +82,7 @@ class Function:
             on_excess=supervisor.exceed_memory,
             storage=configuration.storage,
             on_storage_excess=supervisor.exceed_storage,
+            on_removed=self.log.note,
             on_processes=supervisor.exceed_processes,
         )
         stream.on_pressure = supervisor.hold_output

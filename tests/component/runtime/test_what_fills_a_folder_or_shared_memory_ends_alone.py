@@ -42,11 +42,6 @@ def write_without_a_name(event):
         file.write(os.urandom(1 << 20))
     time.sleep(60)
 
-def allocate(event):
-    with open(event["path"], "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, event["mib"] << 20)
-    time.sleep(60)
-
 def fill(memory, mib):
     for number in range(mib * 256):
         memory[number * 4096] = 1
@@ -77,7 +72,7 @@ def share_in_a_child(event):
 """
 
 
-@pytest.mark.parametrize("deed", ["write", "write_many", "write_without_a_name", "allocate"])
+@pytest.mark.parametrize("deed", ["write", "write_many", "write_without_a_name"])
 def test_who_writes_too_much_is_ended_and_the_others_go_on(tmp_path: Path, deed: str) -> None:
     task, scratch = tmp_path / "task", tmp_path / "scratch"
     task.mkdir()

@@ -49,6 +49,7 @@ def test_more_than_are_allowed_are_told_of(monkeypatch: pytest.MonkeyPatch, belo
             on_excess=lambda _: None,
             storage=(),
             on_storage_excess=lambda *_: None,
+            on_removed=lambda _: None,
             on_processes=count,
         )
         memory.wake()

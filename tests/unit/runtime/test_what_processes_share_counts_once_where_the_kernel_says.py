@@ -68,6 +68,7 @@ def test_a_worker_with_children_is_judged_by_what_all_hold(monkeypatch: pytest.M
             on_excess=excess.append,
             storage=(),
             on_storage_excess=lambda *_: None,
+            on_removed=lambda _: None,
             on_processes=lambda *_: None,
         )
         memory.wake()

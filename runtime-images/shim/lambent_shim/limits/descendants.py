@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Collection
 from typing import Final
 
 _ROUNDS: Final = 4
@@ -11,14 +12,15 @@ _ROUNDS: Final = 4
 _FROZEN_ROUNDS: Final = 16
 
 
-def find_descendants(pid: int) -> list[int]:
-    """Pids below a process, by the kernel's lists of children (a snapshot)."""
+def find_descendants(pid: int, without: Collection[int] = ()) -> list[int]:
+    """Pids below a process, by the kernel's lists of children (a snapshot); `without` some, and what is below those."""
     found: list[int] = []
     waiting = [pid]
     while waiting:
         for child in _read_children(waiting.pop()):
-            found.append(child)
-            waiting.append(child)
+            if child not in without:
+                found.append(child)
+                waiting.append(child)
     return found
 
 

@@ -1,50 +1,27 @@
-"""Files that a function has left in a folder of limited size: how much they are, and which to remove. The choice is pure."""
+"""Files that a function has left in a folder of limited size: who has them open, and which to remove. The choice is pure."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
-_BLOCK: Final = 512
-_LEAST_KIB: Final = 1
-"""What an entry counts at least: an empty file costs its folder and the node's table of files something too."""
+from lambent_shim.limits.walk import BLOCK, Entry, Identity, Walk
+
+_DELETED: Final = b" (deleted)"
 
 
-class Leftover(NamedTuple):
-    """One file."""
+class Opened(NamedTuple):
+    """A file that processes have open."""
 
-    path: str
     kib: int
-    """What it occupies, which is less than its size where it has holes."""
-    changed_at: float
-    """Seconds since the epoch."""
-    identity: tuple[int, int]
-    """Device and number: two names of one file count once."""
+    has_name: bool
+    pids: set[int]
 
 
-def list_files(folder: str) -> Iterator[Leftover]:
-    """All below a folder, of one file system, links not followed. What goes meanwhile is left out."""
-    waiting = [folder]
-    while waiting:
-        try:
-            entries = list(os.scandir(waiting.pop()))
-        except OSError:
-            continue
-        for entry in entries:
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except OSError:
-                continue
-            kib = max(_LEAST_KIB, status.st_blocks * _BLOCK >> 10)
-            yield Leftover(entry.path, kib, max(status.st_mtime, status.st_ctime), (status.st_dev, status.st_ino))
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(entry.path)
-
-
-def find_open_files(pids: Iterable[int]) -> dict[tuple[int, int], tuple[int, set[int]]]:
-    """(KiB, pids) of every file that one of the processes has open or mapped, by device and number; also of files without a name."""
-    found: dict[tuple[int, int], tuple[int, set[int]]] = {}
+def find_open_files(pids: Iterable[int]) -> dict[Identity, Opened]:
+    """Every file that one of the processes has open or mapped; also those without a name."""
+    found: dict[Identity, Opened] = {}
     for pid in pids:
         for kind in ("fd", "map_files"):
             folder = f"/proc/{pid}/{kind}"
@@ -57,37 +34,56 @@ def find_open_files(pids: Iterable[int]) -> dict[tuple[int, int], tuple[int, set
                     status = os.stat(f"{folder}/{name}")  # noqa: PTH116
                 except OSError:
                     continue
-                found.setdefault((status.st_dev, status.st_ino), (status.st_blocks * _BLOCK >> 10, set()))[1].add(pid)
+                opened = Opened(status.st_blocks * BLOCK >> 10, status.st_nlink > 0, set())
+                found.setdefault((status.st_dev, status.st_ino), opened).pids.add(pid)
     return found
 
 
-def choose(files: Iterable[Leftover], kept: Iterable[tuple[int, int]], since: float, excess_kib: int) -> list[Leftover]:
-    """What to remove: all that was changed since then and is not kept open; then the largest of the rest, until the excess is gone."""
-    held = set(kept)
-    loose = [file for file in files if file.identity not in held]
-    chosen = [file for file in loose if file.changed_at >= since]
+def find_deleted_maps(pids: Iterable[int], folder: str) -> set[int]:
+    """Pids that have a file of the folder mapped that has no name any more: how large it is the kernel may not say (proc(5), maps)."""
+    prefix, found = os.fsencode(f" {folder.rstrip('/')}/"), set()
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/maps", "rb") as file:  # noqa: PTH123
+                if any(line.endswith(_DELETED) and prefix in line for line in file.read().splitlines()):
+                    found.add(pid)
+        except OSError:
+            continue
+    return found
+
+
+def choose(
+    files: Iterable[Entry], kept: Collection[Identity], since: float, excess_kib: int, excess_files: int = 0, *, all_since: bool = True
+) -> list[Entry]:
+    """What to remove, of what nobody keeps open.
+
+    All that was changed since then (`all_since`: a writer that was ended has left it), then the largest of the rest, until neither KiB
+    nor files are in excess. Else of what was changed since then, too, no more than that: the largest first, and of equals the newest.
+    """
+    loose = [file for file in files if file.identity not in kept]
+    chosen = [file for file in loose if file.changed_at >= since] if all_since else []
     excess_kib -= sum(file.kib for file in chosen)
-    for file in sorted((file for file in loose if file.changed_at < since), key=lambda each: -each.kib):
-        if excess_kib <= 0:
+    excess_files -= len(chosen)
+    rest = loose if not all_since else [file for file in loose if file.changed_at < since]
+    for file in sorted(rest, key=lambda each: (each.changed_at < since, -each.kib, -each.changed_at)):
+        if excess_kib <= 0 and excess_files <= 0:
             break
         chosen.append(file)
         excess_kib -= file.kib
+        excess_files -= 1
     return chosen
 
 
-def remove(files: Iterable[Leftover]) -> int:
-    """Remove files, and folders that are empty then; returns the KiB."""
-    removed = 0
-    # What is below comes before what holds it.
-    for file in sorted(files, key=lambda each: -len(each.path)):
-        try:
-            os.unlink(file.path)  # noqa: PTH108
-        except IsADirectoryError:
-            try:
-                os.rmdir(file.path)  # noqa: PTH106
-            except OSError:
-                continue
-        except OSError:
-            continue
-        removed += file.kib
-    return removed
+def remove(folder: str, chosen: Iterable[Entry] | None = None, *, empty_folders: bool = False) -> Walk:
+    """A walk that removes what is chosen (all where nothing is said), and folders that are empty then."""
+    if chosen is None:
+        return Walk(folder, lambda _entry: True)
+    going = {entry.identity for entry in chosen}
+    return Walk(folder, lambda entry: entry.identity in going or (empty_folders and entry.is_folder))
+
+
+def finish(walk: Walk) -> int:
+    """Walk to the end at once; the KiB that are removed."""
+    for _ in walk:
+        pass
+    return walk.removed_kib

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from lambent_shim.limits.cgroup import MemoryGroup, SandboxMemory
-from lambent_shim.limits.leftovers import choose, find_open_files, list_files, remove
+from lambent_shim.limits.leftovers import choose, find_open_files, finish, remove
+from lambent_shim.limits.walk import Walk
 
 DEVICE_SHM: Final = "/dev/shm"  # noqa: S108 - POSIX shared memory
 _SEGMENTS: Final = "/proc/sysvipc/shm"
@@ -49,9 +50,12 @@ class SharedMemory:
         So much may stay. Returns the KiB.
         """
         used = sum(map(_read_used, self._folders))
-        files = [file for folder in self._folders for file in list_files(folder)] if used else []
+        files = [file for folder in self._folders for file in Walk(folder)] if used else []
         _remove_segments()
-        return remove(choose(files, find_open_files(living), since, used - keep_kib)) if files else 0
+        if not files:
+            return 0
+        chosen = choose(files, find_open_files(living), since, used - keep_kib)
+        return sum(finish(remove(folder, chosen)) for folder in self._folders)
 
 
 def _read_used(folder: str) -> int:

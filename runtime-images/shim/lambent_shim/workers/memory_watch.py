@@ -9,7 +9,7 @@ from typing import Final
 
 from lambent_shim.configuration import Storage
 from lambent_shim.limits.descendants import find_descendants
-from lambent_shim.limits.memory import SHORTEST_LOOK_SECONDS, Reading, Verdict, acquit, judge, judge_exact
+from lambent_shim.limits.memory import LONGEST_LOOK_SECONDS, SHORTEST_LOOK_SECONDS, Reading, Verdict, acquit, judge, judge_exact
 from lambent_shim.limits.procfs import StatmReader, read_proportional, read_shared, read_statm
 from lambent_shim.limits.shared_memory import SharedMemory
 from lambent_shim.limits.storage import StorageWatch
@@ -53,6 +53,7 @@ class MemoryWatch:
         on_excess: Callable[[Process], None],
         storage: Iterable[Storage],
         on_storage_excess: Callable[[Process, str], None],
+        on_removed: Callable[[str], None],
         on_processes: Callable[[Process, int], None],
     ) -> None:
         self._loop = loop
@@ -68,8 +69,19 @@ class MemoryWatch:
         self._on_excess = on_excess
         self._end_writer = on_storage_excess
         self._on_processes = on_processes
+        self._begun = 0
         self._storage = [
-            StorageWatch(folder, pids=self._running_pids, call_soon=lambda go_on: loop.call_later(0.001, go_on)) for folder in storage
+            StorageWatch(
+                folder,
+                families=self._living_families,
+                running=self._running_pids,
+                begun=lambda: self._begun,
+                call_soon=lambda go_on: loop.call_later(0.001, go_on),
+                clock=time.monotonic,
+                on_excess=self._on_storage_excess,
+                on_removed=on_removed,
+            )
+            for folder in storage
         ]
         self._timer: asyncio.TimerHandle | None = None
         self._readers: dict[Process, StatmReader] = {}
@@ -80,6 +92,7 @@ class MemoryWatch:
 
     def wake(self) -> None:
         """An invocation has started."""
+        self._begun += 1
         if self._timer is None:
             self._timer = self._loop.call_later(0.001, self._look)
 
@@ -96,7 +109,7 @@ class MemoryWatch:
             self._reclaim(since)
         elif since is not None and process.doomed == STORAGE_FULL:
             for storage in self._storage:
-                storage.reclaim(self._living_pids(), since)
+                storage.reclaim(since)
 
     def blame(self, process: Process, since: float) -> None:
         """It is being ended for what it has filled since then (seconds since the epoch): what it leaves is removed once it has ended."""
@@ -111,11 +124,16 @@ class MemoryWatch:
     def _living_pids(self) -> list[int]:
         return [pid for process in self._living() if process.pid for pid in (process.pid, *find_descendants(process.pid))]
 
-    def _running_pids(self) -> dict[int, list[int]]:
-        return {process.pid: self._pids_of(process) for process in self._active() if process.pid and not process.doomed}
+    def _living_families(self) -> dict[int, list[int]]:
+        """The processes of each that lives, by its pid, without those that were forked from it to be another's."""
+        processes = [process.pid for process in self._living() if process.pid and not process.doomed]
+        return {pid: [pid, *find_descendants(pid, processes)] for pid in processes}
+
+    def _running_pids(self) -> set[int]:
+        return {process.pid for process in self._active() if process.pid and not process.doomed}
 
     def _on_storage_excess(self, worker: int, text: str) -> None:
-        for process in self._active():
+        for process in list(self._living()):
             if process.pid == worker and not process.doomed:
                 self._end_writer(process, text)
                 return
@@ -123,12 +141,17 @@ class MemoryWatch:
     def _look(self) -> None:
         self._timer = None
         now = time.monotonic()
-        if now - self._storage_at > _STORAGE_SECONDS:
+        workers = [process for process in self._active() if process.pid and not process.doomed]
+        resting = not workers
+        if resting or now - self._storage_at > _STORAGE_SECONDS:
             self._storage_at = now
             for storage in self._storage:
-                storage.look(time.monotonic, self._on_storage_excess)
-        workers = [process for process in self._active() if process.pid and not process.doomed]
+                storage.look(resting=resting)
+            workers = [process for process in workers if not process.doomed]
         if not workers:
+            if any(storage.is_busy for storage in self._storage):
+                # Once more when that is done: what has been written meanwhile is nobody's to tell of later.
+                self._timer = self._loop.call_later(LONGEST_LOOK_SECONDS, self._look)
             return
         if now - self._families_at > _FAMILY_SECONDS:
             self._families_at = now

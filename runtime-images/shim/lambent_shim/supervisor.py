@@ -231,7 +231,7 @@ class Supervisor:
 
     def exceed_storage(self, process: Process, what: str) -> None:
         """The worker has written more than the function may keep: end it, and fail what it runs."""
-        if not any(self._running_on(process)):
+        if process not in self.active:
             self._log.note(f"a worker that runs nothing is ended for the files that it keeps open: {what}")
         self._blame(process)
         self.crew.kill(process, failures.STORAGE_FULL)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lambent_shim.limits.storage_decision import LONGEST_SECONDS, Bounds, Room, Seen, bounds_of, estimate, find_holder, find_writer, is_due
+from lambent_shim.limits.storage_decision import LONGEST_SECONDS, Room, Seen, bounds_of, estimate, find_holder, find_writer, is_due
 
-BOUNDS = Bounds(512, 50)
+BOUNDS = Room(512, 50)
 FREE = Room(1000, 1000)
 
 
@@ -43,7 +43,7 @@ def test_the_last_look_before_a_rest_waits_for_nothing() -> None:
 
 @pytest.mark.parametrize(("size", "files"), [(16, 8_192), (512, 32_768), (10_240, 131_072)])
 def test_a_folder_may_hold_as_many_files_as_a_file_system_of_its_size(size: int, files: int) -> None:
-    assert bounds_of(size) == Bounds(size * 1024, files)
+    assert bounds_of(size) == Room(size * 1024, files)
 
 
 def test_what_cannot_be_looked_at_counts_as_all_that_has_gone() -> None:

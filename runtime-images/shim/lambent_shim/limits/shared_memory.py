@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from lambent_shim.limits.cgroup import MemoryGroup, SandboxMemory
-from lambent_shim.limits.leftovers import choose, find_open_files, finish, remove
-from lambent_shim.limits.walk import Walk
 
 DEVICE_SHM: Final = "/dev/shm"  # noqa: S108 - POSIX shared memory
 _SEGMENTS: Final = "/proc/sysvipc/shm"
@@ -49,6 +47,9 @@ class SharedMemory:
 
         So much may stay. Returns the KiB.
         """
+        from lambent_shim.limits.leftovers import choose, find_open_files, finish, remove  # noqa: PLC0415 - most pods never need it
+        from lambent_shim.limits.walk import Walk  # noqa: PLC0415
+
         used = sum(map(_read_used, self._folders))
         files = [file for folder in self._folders for file in Walk(folder)] if used else []
         _remove_segments()

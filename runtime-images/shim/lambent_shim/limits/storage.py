@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lambent_shim.configuration import Storage
-from lambent_shim.limits.leftovers import Opened, choose, find_deleted_maps, find_open_files, remove
 from lambent_shim.limits.procfs import read_written
 from lambent_shim.limits.storage_decision import Room, Seen, bounds_of, estimate, find_holder, find_writer, is_due
 from lambent_shim.limits.walk import Entry, Identity, Walk
+
+if TYPE_CHECKING:
+    from lambent_shim.limits.leftovers import Opened
 
 SLICE: Final = 500
 """Entries that are looked at in one turn of the event loop: about a millisecond."""
@@ -68,7 +70,8 @@ class StorageWatch:
         self._on_removed = on_removed
         self._seen: Seen | None = None
         self._most_free_kib = 0
-        self._written: dict[int, int] = {}
+        self._written: dict[int, int] | None = None
+        """The KiB that each worker had written when the last scan began; None before the first, which no worker has written much before."""
         self._ran: Collection[int] = ()
         """Who ran when there was no excess the last time; empty before that."""
         self._begun_then = 0
@@ -112,7 +115,7 @@ class StorageWatch:
             self._call_soon(partial(self._go_on, job))
 
     def _scan(self, began_at: float) -> Iterator[None]:
-        before, written = self._note_runners(), _read_written(self._families())
+        before, written = self._note_runners(), {} if self._written is None else _read_written(self._families())
         walk, used_kib, counted = Walk(self._storage.path), 0, set[Identity]()
         for entry in walk:
             if entry.identity not in counted:
@@ -121,22 +124,23 @@ class StorageWatch:
                 if len(counted) > self._bounds.files:
                     break
             yield
-        now, free, families = self._clock(), _read_free(self._storage.path), self._families()
+        now, free = self._clock(), _read_free(self._storage.path)
         if self._most_free_kib - free.kib > self._bounds.kib - used_kib:
             # More is gone than there is to be seen: files that are open without a name count too.
-            pids = [pid for family in families.values() for pid in family]
+            from lambent_shim.limits.leftovers import find_deleted_maps  # noqa: PLC0415 - most pods never need it
+
+            pids = [pid for family in self._families().values() for pid in family]
             used_kib += sum(opened.kib for opened in self._find_open(pids).values() if not opened.has_name)
             if walk.unseen or find_deleted_maps(pids, self._storage.path):
                 used_kib = estimate(used_kib, self._seen, free, self._most_free_kib)
         self._seen = Seen(used_kib, len(counted), free, now, now - began_at)
-        grown = {worker: now_written - self._written.get(worker, 0) for worker, now_written in _read_written(families).items()}
         # As of the scan's begin: it may have seen a file before that has grown since.
-        self._written = written
-        running = set(self._running())
+        earlier, self._written = self._written or {}, written
         if used_kib <= self._bounds.kib and len(counted) <= self._bounds.files:
             self._ran, self._begun_then, self._within_at = before
             return
-        self._settle(grown, running, used_kib, len(counted))
+        grown = {worker: kib - earlier.get(worker, 0) for worker, kib in _read_written(self._families()).items()}
+        self._settle(grown, set(self._running()), used_kib, len(counted))
 
     def _settle(self, grown: Mapping[int, int], running: Collection[int], used_kib: int, files: int) -> None:
         """End the writer if it is known and runs something; else what is left is removed, and nobody pays for it."""
@@ -154,6 +158,8 @@ class StorageWatch:
 
     def _find_open(self, pids: Iterable[int], named: Collection[Identity] = ()) -> dict[Identity, Opened]:
         """Those of the folder: that are named there, or have no name at all."""
+        from lambent_shim.limits.leftovers import find_open_files  # noqa: PLC0415 - most pods never need it
+
         device = os.stat(self._storage.path).st_dev  # noqa: PTH116 - pathlib costs 3 ms of a cold start
         return {
             identity: opened
@@ -162,6 +168,8 @@ class StorageWatch:
         }
 
     def _remove(self, since: float, *, blamed: bool) -> Iterator[None]:
+        from lambent_shim.limits.leftovers import choose, remove  # noqa: PLC0415 - most pods never need it
+
         most, before = self._bounds.files * _MOST_REMOVED, self._note_runners()
         found: list[Entry] = []
         for entry in islice(Walk(self._storage.path), most):

@@ -21,14 +21,7 @@ _MOST_FILES: Final = 131_072
 
 
 class Room(NamedTuple):
-    """What a file system has free."""
-
-    kib: int
-    files: int
-
-
-class Bounds(NamedTuple):
-    """What a folder may hold."""
+    """What a file system has free, or a folder may hold."""
 
     kib: int
     files: int
@@ -44,12 +37,12 @@ class Seen(NamedTuple):
     took: float
 
 
-def bounds_of(size_mib: int) -> Bounds:
+def bounds_of(size_mib: int) -> Room:
     """What a folder of that size may hold."""
-    return Bounds(size_mib * 1024, min(_MOST_FILES, max(_LEAST_FILES, size_mib * _FILES_PER_MIB)))
+    return Room(size_mib * 1024, min(_MOST_FILES, max(_LEAST_FILES, size_mib * _FILES_PER_MIB)))
 
 
-def is_due(bounds: Bounds, seen: Seen | None, free: Room, now: float, *, resting: bool = False) -> bool:
+def is_due(bounds: Room, seen: Seen | None, free: Room, now: float, *, resting: bool = False) -> bool:
     """Whether to scan now: all that has gone of the free space since the last scan may be this function's.
 
     `resting`: nothing runs, so that no other look will come before the next invocation.

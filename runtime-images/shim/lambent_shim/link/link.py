@@ -99,7 +99,8 @@ class Link(WSListener):
             except (wire.FrameError, IndexError) as error:
                 self._refuse(str(error))
         elif kind is WSMsgType.PONG:
-            self._events.link_pong(self)
+            if frame.get_payload_as_bytes() == _DRAIN:
+                self._events.link_pong(self)
         elif kind is WSMsgType.CLOSE:
             self._send_batch()
             transport.send_close(frame.get_close_code())
@@ -108,8 +109,11 @@ class Link(WSListener):
             self._refuse("only whole binary messages are expected")
 
     def is_user_specific_pong(self, frame: WSFrame) -> bool:
-        """Picows: whether a pong answers its own keep-alive; the one to `ping` comes to on_ws_frame."""
-        return frame.get_payload_as_bytes() != _DRAIN
+        """Return whether the frame is the pong to picows' own keep-alive, which is then done with; all others come to on_ws_frame.
+
+        Picows asks this of every frame while it waits for that pong, not of pongs alone: an INVOKE may come first.
+        """
+        return frame.msg_type is WSMsgType.PONG and frame.get_payload_as_bytes() != _DRAIN
 
     def _receive(self, data: bytes) -> None:
         kind = data[0]

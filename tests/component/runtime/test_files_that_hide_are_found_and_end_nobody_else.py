@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lambent_shim.limits.walk import DEEPEST, Walk
 from tests.support.scripted_activator import Result, linked_shim
 
 CODE = """
@@ -61,9 +62,11 @@ def count(path):
 
 def nest(path):
     os.chdir(path)
-    while True:
+    for _ in range(5000):
         os.mkdir("n")
         os.chdir("n")
+    time.sleep(1)
+    return os.getpid()
 
 def allocate(path):
     with open(path + "/large", "wb") as file:
@@ -106,7 +109,6 @@ def _modes_bind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("deep", "spec.ephemeralStorage allows 16 MiB"),
         ("closed", "spec.ephemeralStorage allows 16 MiB"),
         ("count", "holds more than 8192 files and folders, which spec.ephemeralStorage of 16 MiB allows"),
-        ("nest", "spec.ephemeralStorage"),
     ],
 )
 def test_who_writes_is_ended_wherever_the_files_lie(scratch: Path, deed: str, says: str) -> None:
@@ -125,6 +127,22 @@ def test_who_writes_is_ended_wherever_the_files_lie(scratch: Path, deed: str, sa
     assert says in failed.json["errorMessage"]
     assert isinstance(fine.json, int)
     assert left == 0, "what the writer has left is gone"
+
+
+def test_folders_far_below_one_another_go_and_those_above_stay(scratch: Path) -> None:
+    """The kubelet that removes a pod's volume keeps a folder open for each of those above it."""
+    (scratch / "of" / "before").mkdir(parents=True)
+
+    async def run() -> Result:
+        async with linked_shim(scratch.parent / "task", CODE, concurrency=2, storage=storage(scratch)) as (link, shim):
+            rested = link.invoke({"do": "rest", "path": ""})
+            link.invoke({"do": "nest", "path": str(scratch)})
+            await shim.logged(lambda line: f"holds folders more than {DEEPEST} below one another" in line)
+            return await link.result(rested)
+
+    assert "reason" not in asyncio.run(run()).meta
+    assert max(entry.depth for entry in Walk(str(scratch))) <= DEEPEST
+    assert (scratch / "of" / "before").is_dir()
 
 
 def test_who_sleeps_is_not_ended_for_what_another_has_left(scratch: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from lambent_shim.limits.leftovers import finish, remove
-from lambent_shim.limits.walk import Walk
+from lambent_shim.limits.walk import DEEPEST, Walk
 
 DEPTH = 3_000
 """Deeper than Python recurses, and than a path may be long."""
@@ -123,3 +124,23 @@ def test_only_what_is_chosen_goes_and_empty_folders_where_asked(tmp_path: Path) 
     assert (tmp_path / "a" / "b").is_dir()
     finish(remove(str(tmp_path), [], empty_folders=True))
     assert [path.name for path in tmp_path.iterdir()] == ["stays"]
+
+
+def test_folders_far_below_one_another_are_removed_in_pieces(tmp_path: Path) -> None:
+    """A walk that ends early has removed something each time, however deep the folder is."""
+    (tmp_path / "stays" / "here").mkdir(parents=True)
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(20 * DEEPEST):
+        os.mkdir("d", dir_fd=descriptor)
+        below = os.open("d", os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = below
+    os.close(descriptor)
+
+    for _ in range(12):
+        for _ in islice(Walk(str(tmp_path), lambda entry: entry.depth > DEEPEST), 4 * DEEPEST):
+            pass
+
+    assert max(entry.depth for entry in Walk(str(tmp_path))) == DEEPEST
+    assert {path.name for path in tmp_path.iterdir()} == {"stays", "d"}
+    assert (tmp_path / "stays" / "here").is_dir()

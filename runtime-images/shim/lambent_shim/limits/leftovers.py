@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
-from lambent_shim.limits.walk import BLOCK, Entry, Identity, Walk
+from lambent_shim.limits.walk import BLOCK, DEEPEST, Entry, Identity, Walk
 
 _DELETED: Final = b" (deleted)"
 
@@ -55,17 +55,20 @@ def find_deleted_maps(pids: Iterable[int], folder: str) -> set[int]:
 def choose(
     files: Iterable[Entry], kept: Collection[Identity], since: float, excess_kib: int, excess_files: int = 0, *, all_since: bool = True
 ) -> list[Entry]:
-    """What to remove, of what nobody keeps open.
+    """What to remove, of what nobody keeps open, and all that is too deep.
 
     All that was changed since then (`all_since`: a writer that was ended has left it), then the largest of the rest, until neither KiB
     nor files are in excess. Else of what was changed since then, too, no more than that: the largest first, and of equals the newest.
     """
-    loose = [file for file in files if file.identity not in kept]
-    chosen = [file for file in loose if file.changed_at >= since] if all_since else []
+    chosen, loose = [], []
+    for file in files:
+        if file.depth > DEEPEST or (all_since and file.changed_at >= since and file.identity not in kept):
+            chosen.append(file)
+        elif file.identity not in kept:
+            loose.append(file)
     excess_kib -= sum(file.kib for file in chosen)
     excess_files -= len(chosen)
-    rest = loose if not all_since else [file for file in loose if file.changed_at < since]
-    for file in sorted(rest, key=lambda each: (each.changed_at < since, -each.kib, -each.changed_at)):
+    for file in sorted(loose, key=lambda each: (each.changed_at < since, -each.kib, -each.changed_at)):
         if excess_kib <= 0 and excess_files <= 0:
             break
         chosen.append(file)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from lambent_shim.configuration import Storage
 from lambent_shim.limits.procfs import read_written
 from lambent_shim.limits.storage_decision import Room, Seen, bounds_of, estimate, find_holder, find_writer, is_due
-from lambent_shim.limits.walk import Entry, Identity, Walk
+from lambent_shim.limits.walk import DEEPEST, Entry, Identity, Walk
 
 if TYPE_CHECKING:
     from lambent_shim.limits.leftovers import Opened
@@ -34,8 +34,10 @@ _FILE_TIME_SECONDS: Final = 0.1
 """A file's time is the kernel's last tick, which on a busy virtual machine is up to so much before the clock."""
 
 
-def explain(storage: Storage, used_kib: int, files: int = 0) -> str:
+def explain(storage: Storage, used_kib: int, files: int = 0, deepest: int = 0) -> str:
     """What the caller is told: the folder, the field, the amounts."""
+    if deepest > DEEPEST:
+        return f"{storage.path} holds folders more than {DEEPEST} below one another"
     bounds = bounds_of(storage.size_mib)
     if files > bounds.files:
         return f"{storage.path} holds more than {bounds.files} files and folders, which {storage.field} of {storage.size_mib} MiB allows"
@@ -116,8 +118,12 @@ class StorageWatch:
 
     def _scan(self, began_at: float) -> Iterator[None]:
         before, written = self._note_runners(), {} if self._written is None else _read_written(self._families())
-        walk, used_kib, counted = Walk(self._storage.path), 0, set[Identity]()
+        walk, used_kib, counted, deepest = Walk(self._storage.path), 0, set[Identity](), 0
         for entry in walk:
+            if entry.depth > deepest:
+                deepest = entry.depth
+                if deepest > DEEPEST:
+                    break
             if entry.identity not in counted:
                 counted.add(entry.identity)
                 used_kib += entry.kib
@@ -136,13 +142,13 @@ class StorageWatch:
         self._seen = Seen(used_kib, len(counted), free, now, now - began_at)
         # As of the scan's begin: it may have seen a file before that has grown since.
         earlier, self._written = self._written or {}, written
-        if used_kib <= self._bounds.kib and len(counted) <= self._bounds.files:
+        if used_kib <= self._bounds.kib and len(counted) <= self._bounds.files and deepest <= DEEPEST:
             self._ran, self._begun_then, self._within_at = before
             return
         grown = {worker: kib - earlier.get(worker, 0) for worker, kib in _read_written(self._families()).items()}
-        self._settle(grown, set(self._running()), used_kib, len(counted))
+        self._settle(grown, set(self._running()), used_kib, len(counted), deepest)
 
-    def _settle(self, grown: Mapping[int, int], running: Collection[int], used_kib: int, files: int) -> None:
+    def _settle(self, grown: Mapping[int, int], running: Collection[int], used_kib: int, files: int, deepest: int) -> None:
         """End the writer if it is known and runs something; else what is left is removed, and nobody pays for it."""
         ran = self._ran if self._begun() == self._begun_then else ()
         writer = find_writer(grown, running, ran, used_kib - self._bounds.kib)
@@ -151,7 +157,7 @@ class StorageWatch:
             self._start(self._remove(self._within_at, blamed=False))
             return
         self._waits_until = self._clock() + _ENDING_SECONDS
-        self._on_excess(writer, explain(self._storage, used_kib, files))
+        self._on_excess(writer, explain(self._storage, used_kib, files, deepest))
 
     def _note_runners(self) -> tuple[Collection[int], int, float]:
         return self._running(), self._begun(), time.time() - _FILE_TIME_SECONDS
@@ -199,7 +205,7 @@ class StorageWatch:
             self._waits_until = self._clock() + _PAUSE_SECONDS
         if not blamed and removal.removed_files:
             what = f"{removal.removed_files} files and folders, {(removal.removed_kib + 1023) // 1024} MiB"
-            text = explain(self._storage, used_kib + unnamed_kib, len(found))
+            text = explain(self._storage, used_kib + unnamed_kib, len(found), max((entry.depth for entry in found), default=0))
             self._on_removed(f"{text}: removed what nobody has open, {what}")
 
     def _end_holder(self, families: Mapping[int, list[int]], opened: Mapping[Identity, Opened]) -> None:

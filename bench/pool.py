@@ -13,7 +13,7 @@ from bench.report import Result, quantile
 
 POOL = "lambent.dev/role=pool"
 MIB = 1024 * 1024
-CALM_SECONDS = 1.0
+QUIET_SECONDS = 1.0
 """After the pool has its pods, for its newest one's start to be over."""
 
 
@@ -38,18 +38,18 @@ def _is_gated(pod: dict[str, Any]) -> bool:
 def wait_for_pool(pods: int, runtime: str = "python3.11") -> None:
     """Wait until so many generic pods wait, and no other is on its way up or down: an earlier measurement may have let the pool grow."""
 
-    def calm() -> bool:
+    def quiet() -> bool:
         found = [pod for pod in _generic_pods(runtime) if not _is_gated(pod)]
         return len(found) >= pods and all(_is_ready(pod) and "deletionTimestamp" not in pod["metadata"] for pod in found)
 
-    def still_calm() -> bool:
+    def still_quiet() -> bool:
         # One that was just taken looks like the others until it is handed over.
-        if not calm():
+        if not quiet():
             return False
-        time.sleep(CALM_SECONDS)
-        return calm()
+        time.sleep(QUIET_SECONDS)
+        return quiet()
 
-    kube.wait_for(f"{pods} pods to wait in the pool of {runtime}", still_calm, every=0.25)
+    kube.wait_for(f"{pods} pods to wait in the pool of {runtime}", still_quiet, every=0.25)
 
 
 def call_cold(names: Iterable[str], pods: int, runtime: str = "python3.11") -> list[Call]:

@@ -96,7 +96,7 @@ class Tenant:
         self._triggers, self._changes = itertools.count(), itertools.count()
 
     async def prepare(self) -> None:
-        """Its namespace and Functions; all but one start no pod."""
+        """Make its namespace and Functions; all but one start no pod."""
         await self._create(collection_path("v1", "namespaces"), {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         functions_path = collection_path(API_VERSION, FUNCTIONS, NAMESPACE)
         await self._create(functions_path, functions.build_function(BUSY, functions.SLEEPER, max_scale=1))

@@ -15,7 +15,7 @@ from cluster.settings import Settings
 from cluster.state import State
 
 
-def front_door(nodes: list[dict[str, Any]]) -> str | None:
+def front_address(nodes: list[dict[str, Any]]) -> str | None:
     """The address of a ready node that clients can reach best: an external one before an internal one."""
     for kind in ("ExternalIP", "InternalIP"):
         for node in nodes:
@@ -30,14 +30,14 @@ def front_door(nodes: list[dict[str, Any]]) -> str | None:
 
 
 def up(settings: Settings) -> None:
-    """Copies the current context and works out where the front door will be."""
+    """Copies the current context and works out what its endpoint will be."""
     kubectl = tools.ensure(settings, ("kubectl", "helm"))["kubectl"]
     do = "point KUBECONFIG at a cluster that answers (`kubectl get nodes`), or leave CLUSTER out for a kind cluster"
     if _is_our_copy(os.environ.get("KUBECONFIG", ""), settings.kubeconfig):
         raise ClusterError("KUBECONFIG names the copy in .cluster, not your own file", do="unset KUBECONFIG or name your own file")
     context = output([kubectl, "config", "view", "--minify", "--flatten", "--raw"], do=do)
     nodes = json.loads(output([kubectl, "get", "nodes", "-o", "json"], do=do))["items"]
-    address = front_door(nodes)
+    address = front_address(nodes)
     if address is None:
         raise ClusterError("no node of the existing cluster is ready", do="look at `kubectl get nodes`")
     settings.kubeconfig.touch(mode=0o600)
@@ -45,7 +45,7 @@ def up(settings: Settings) -> None:
     (settings.folder / "endpoint").write_text(f"http://{address}:{versions.ACTIVATOR_NODE_PORT}\n")
     state.write(settings, State(settings.name, "existing", own_engine=False, phase="created"))
     names = ", ".join(image.name for image in product_images.IMAGES)
-    say(f"using the cluster of the current context, its front door at http://{address}:{versions.ACTIVATOR_NODE_PORT}")
+    say(f"using the cluster of the current context, its endpoint http://{address}:{versions.ACTIVATOR_NODE_PORT}")
     say(f"images are yours to push: build and tag {names} for a registry that its nodes can pull from,")
     say("and give that registry's names to the chart (see docs/cluster.md)")
 

@@ -1,4 +1,4 @@
-"""Says what is there: engine, cluster, nodes, images, front door."""
+"""Says what is there: engine, cluster, nodes, images, endpoint."""
 
 from dataclasses import replace
 from typing import Literal, cast

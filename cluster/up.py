@@ -82,7 +82,7 @@ def up(settings: Settings) -> None:
         archive, ids = images.result()
         product_images.load(settings, kind, archive, ids)
     kind.wait_until_ready(settings.nodes)
-    say(f"up: the cluster {settings.name}, its front door at {(settings.folder / 'endpoint').read_text().strip()}")
+    say(f"up: the cluster {settings.name}, its endpoint {(settings.folder / 'endpoint').read_text().strip()}")
 
 
 def _prepare_parts(settings: Settings, engine: Engine) -> tuple[dict[str, Path], NodeImage, Bases]:
@@ -202,7 +202,7 @@ def bring_cluster_up(settings: Settings, engine: Engine, kind: Kind, plan: Plan)
 
 
 def write_endpoint(settings: Settings, engine: Engine, kind: Kind) -> None:
-    """The front door's base URL, as the host reaches it."""
+    """The base URL of the endpoint, as the host reaches it."""
     if engine.reachable_nodes:
         place = f"{kind.addresses()[kind.control_plane()]}:{versions.ACTIVATOR_NODE_PORT}"
     else:

@@ -21,5 +21,5 @@ ENGINE_NETWORK_POOL: Final = "198.19.128.0/17"
 NODE_POD_MASK: Final = 23
 MAX_PODS: Final = 250
 
-# The activator's NodePort: the front door as seen from the host.
+# The activator's NodePort: the endpoint as seen from the host.
 ACTIVATOR_NODE_PORT: Final = 30080

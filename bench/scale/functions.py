@@ -66,7 +66,7 @@ def build_function(number: int) -> Json:
 
 
 def path_of(number: int) -> str:
-    """Its path in the API."""
+    """Return a Function's path in the API."""
     name = name_of(number)
     return object_path(API_VERSION, FUNCTIONS, name.namespace, name.name)
 

@@ -96,13 +96,13 @@ class Observer:
     async def wait_for_rest(self, patience: float = 300.0) -> None:
         """Until nobody in the cluster has taken more than a tenth of a CPU for two seconds, or patience ends."""
         deadline = time.monotonic() + patience
-        calm = 0
+        quiet = 0
         names = [*ROLES, "controller-manager", "apiserver", "etcd"]
-        while calm < 2 and time.monotonic() < deadline:
+        while quiet < 2 and time.monotonic() < deadline:
             before = {name: self._cluster.processes[name].usage().cpu_seconds for name in names}
             await asyncio.sleep(1.0)
             taken = [self._cluster.processes[name].usage().cpu_seconds - before[name] for name in names]
-            calm = calm + 1 if max(taken) <= 0.1 else 0
+            quiet = quiet + 1 if max(taken) <= 0.1 else 0
 
 
 def busy_seconds() -> float:

@@ -72,7 +72,7 @@ class Process:
         return time.monotonic() - began
 
     def usage(self) -> Usage:
-        """Its CPU time and memory, read from /proc."""
+        """Return a process's CPU time and memory, read from /proc."""
         folder = Path("/proc") / str(self._child.pid)
         fields = (folder / "stat").read_text().rpartition(")")[2].split()
         sizes = _sizes((folder / "smaps_rollup").read_text()) | _sizes((folder / "status").read_text())

@@ -28,7 +28,7 @@ class Replayed:
     """The worst delay of this process in sending a call."""
 
     def quantile_ms(self, share: float) -> float:
-        """Of the extra time."""
+        """Return a quantile of the extra time, in milliseconds."""
         return quantile(self.extra, share) * 1000.0 if self.extra else float("nan")
 
 

@@ -89,7 +89,7 @@ class Role:
             return False
 
     def metrics(self) -> dict[str, float]:
-        """Its /metrics: the sum of all samples of each name; empty where it does not answer."""
+        """Return what its /metrics says: the sum of all samples of each name; empty where it does not answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.status_port}/metrics", timeout=30) as answer:
                 return sum_samples(answer.read().decode())

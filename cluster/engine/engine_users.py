@@ -40,7 +40,7 @@ def _user(content: dict[str, Any]) -> User:
 
 
 def staying(users: list[User], leaving: str, existing: set[str], is_alive: Callable[[ProcessId], bool]) -> list[User]:
-    """Who still needs the engine: other clusters that exist, or are being made, and whose checkout exists too.
+    """Return what still needs the engine: other clusters that exist, or are being made, and whose checkout exists too.
 
     A checkout that was deleted with its cluster up can't take it down any more.
     """

@@ -23,7 +23,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm6
 
 
 def architecture() -> str:
-    """This machine's architecture, in Go's words."""
+    """Return the machine's architecture, in Go's words."""
     machine = platform.machine().lower()
     if machine not in _ARCHITECTURES:
         raise ClusterError(f"no images are built for the architecture {machine!r}", do="use an x86_64 or arm64 machine")

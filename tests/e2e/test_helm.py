@@ -36,7 +36,7 @@ def values(run_helm: Helm, tmp_path: Path) -> Path:
 
 
 def without_values(workspace: Workspace, name: str, event: object) -> object:
-    """An invocation by way of the API server: without values, the front door is open inside the cluster alone."""
+    """An invocation by way of the API server: without values, the endpoint is open inside the cluster alone."""
     path = f"/api/v1/namespaces/{SYSTEM}/services/lambent-activator:80/proxy"
     invocation = f"{path}/2015-03-31/functions/{workspace.namespace}:function:{name}/invocations"
     answer: object = json.loads(workspace.api.raw("POST", invocation, event, timeout=60))

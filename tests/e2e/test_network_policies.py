@@ -20,7 +20,7 @@ from tests.support.waiting import wait_for
 OTHER = "e2e-network-neighbor"
 LINKS = ("lambent-activator-links.lambent-system.svc", 8081)
 STATISTICS = ("lambent-autoscaler.lambent-system.svc", 8083)
-FRONT_DOOR = ("lambent-activator.lambent-system.svc", 80)
+ENDPOINT = ("lambent-activator.lambent-system.svc", 80)
 API_SERVER = ("kubernetes.default.svc", 443)
 
 
@@ -76,7 +76,7 @@ def open_to_functions(workspace: Workspace, housemate: Neighbor) -> Places:
     """Places that a function may reach, the first two by their names."""
     return {
         "the activators": LINKS,
-        "other functions, by the front door": FRONT_DOOR,
+        "other functions, by the endpoint": ENDPOINT,
         "another function's name": (f"other.{workspace.namespace}", 80),
         "its own namespace": (housemate.address, PORT),
         "the Internet": (INTERNET, PORT),
@@ -171,14 +171,14 @@ def test_functions_serve_in_a_namespace_that_denies_everything_by_default(worksp
     workspace.api.delete("Namespace", None, namespace)
 
 
-def test_strangers_reach_the_front_door_and_the_link_port_alone(control_plane: ControlPlane, stranger: Neighbor) -> None:
+def test_strangers_reach_the_endpoint_and_the_link_port_alone(control_plane: ControlPlane, stranger: Neighbor) -> None:
     shut = {
         "statistics": (address_of(control_plane, "autoscaler"), 8083),
         **{f"{role}'s metrics": (address_of(control_plane, role), 9090) for role in ("controller", "activator", "autoscaler")},
     }
 
     # Of links a pod's token decides: policies that did would hold up new pods (docs/decisions/0014).
-    open_to_all = {"front door": FRONT_DOOR, "links": (address_of(control_plane, "activator"), 8081)}
+    open_to_all = {"endpoint": ENDPOINT, "links": (address_of(control_plane, "activator"), 8081)}
     assert stranger.reaches(open_to_all) == all_of(open_to_all, reached=True)
     assert stranger.reaches(shut) == all_of(shut, reached=False)
 

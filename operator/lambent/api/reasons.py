@@ -12,7 +12,7 @@ from typing import Final
 
 
 class Side(StrEnum):
-    """Whose fault a failure is."""
+    """The party whose fault a failure is."""
 
     CALLER = "caller"
     FUNCTION = "function"

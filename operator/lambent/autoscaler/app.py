@@ -21,7 +21,7 @@ from lambent.autoscaler.functions.observed import FunctionView
 from lambent.autoscaler.functions.views import view_deployment, view_function
 from lambent.autoscaler.pools.applier import PoolApplier
 from lambent.autoscaler.pools.fleet import PoolFleet
-from lambent.autoscaler.pools.keeper import PoolKeeper
+from lambent.autoscaler.pools.reconciler import PoolReconciler
 from lambent.autoscaler.pools.size import PoolPolicy
 from lambent.autoscaler.pools.views import PoolUser, is_refused, view_user
 from lambent.autoscaler.receiver import StatisticsReceiver
@@ -72,16 +72,16 @@ async def run(settings: AutoscalerSettings) -> None:
             async with StatusServer(settings.status_port, registry, ready=ready), receiver:
                 background.start("election", election.run)
                 pooled_bytes = settings.pool_max_memory_mib * MIB if settings.pool_size > 0 else 0
-                keeper = PoolKeeper(client, pools, pool_applier, metrics, _clock, lambda: "functions" not in waiting_for)
-                watch_functions = partial(_watch_functions, client, fleet, pools, pooled_bytes, waiting_for, keeper.wake)
+                reconciler = PoolReconciler(client, pools, pool_applier, metrics, _clock, lambda: "functions" not in waiting_for)
+                watch_functions = partial(_watch_functions, client, fleet, pools, pooled_bytes, waiting_for, reconciler.wake)
                 background.start("watch of Functions", watch_functions)
-                background.start("watch of Deployments", partial(_watch_deployments, client, fleet, pools, waiting_for, keeper.wake))
+                background.start("watch of Deployments", partial(_watch_deployments, client, fleet, pools, waiting_for, reconciler.wake))
                 background.start("clock", partial(_tick, autoscaler, settings.tick_seconds, waiting_for))
                 background.start("last invocations", partial(_tell_last_invoked, client, election, fleet))
                 if settings.pool_size > 0:
-                    background.start("watch of pools", keeper.watch_pools)
-                    background.start("watch of generic pods", keeper.watch_pods)
-                    background.start("pools", partial(keeper.tend, settings.tick_seconds))
+                    background.start("watch of pools", reconciler.watch_pools)
+                    background.start("watch of generic pods", reconciler.watch_pods)
+                    background.start("pools", partial(reconciler.tend, settings.tick_seconds))
                 await background.wait()
         finally:
             await background.close()

@@ -30,7 +30,7 @@ RESYNC_SECONDS: Final = 1800.0
 
 
 class Reconcilers:
-    """Of Functions, Triggers and pools, in one process.
+    """The reconcilers of Functions, Triggers and pools, in one process.
 
     `enqueue` has a key reconciled in so many seconds, and `may_act` tells whether this process still leads.
     """

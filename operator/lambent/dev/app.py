@@ -21,7 +21,7 @@ from lambent.activator.links.hello import Hello, Identity
 from lambent.dev.console import Console, describe
 from lambent.dev.interpreter import build_interpreter
 from lambent.dev.manifests import fingerprint, read_folder
-from lambent.dev.processes import ShimProcess, Surroundings, start_shim
+from lambent.dev.processes import ShimContext, ShimProcess, start_shim
 from lambent.dev.revision import Revision
 from lambent.dev.workshop import Workshop
 from lambent.telemetry.activator_metrics import ActivatorMetrics
@@ -77,8 +77,8 @@ async def serve(folder: Path, host: str, port: int, runtime_images: Path, enviro
 
         async def start(revision: Revision, number: int) -> ShimProcess:
             shim = runtime_images / "shim" / "lambent_shim"
-            surroundings = Surroundings(Path(place), shim, interpreter, f"{LOOPBACK}:{activator.link_port}", environ)
-            return await start_shim(revision, number, surroundings, console.write)
+            context = ShimContext(Path(place), shim, interpreter, f"{LOOPBACK}:{activator.link_port}", environ)
+            return await start_shim(revision, number, context, console.write)
 
         workshop = Workshop(start, console.say)
         activator = Activator(Limits(), workshop, LocalVerifier(), workshop, ActivatorMetrics(CollectorRegistry()), identity="dev")

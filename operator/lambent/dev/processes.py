@@ -23,7 +23,7 @@ _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "LD_LIBRARY_PATH", "S
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ShimContext:
     """What all processes of one `dev` have in common."""
 
     folder: Path
@@ -88,18 +88,18 @@ class ShimProcess:
         return await self._process.wait()
 
 
-async def start_shim(revision: Revision, number: int, surroundings: Surroundings, write: Callable[[str, str], None]) -> ShimProcess:
+async def start_shim(revision: Revision, number: int, context: ShimContext, write: Callable[[str, str], None]) -> ShimProcess:
     """Start one; `write` is given its name and each line of its log. Raises OSError."""
-    root = surroundings.folder / "code" / revision.function.namespace / revision.function.name / revision.name
+    root = context.folder / "code" / revision.function.namespace / revision.function.name / revision.name
     if not root.exists():
         write_files(root, revision)
     name = f"{revision.function.name}-{number}"
-    environment = build_environment(revision, surroundings)
-    environment["LAMBENT_SHIM"] = json.dumps(build_configuration(revision, root, surroundings, parent=os.getpid(), name=name))
+    environment = build_environment(revision, context)
+    environment["LAMBENT_SHIM"] = json.dumps(build_configuration(revision, root, context, parent=os.getpid(), name=name))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
-        str(surroundings.shim),
+        str(context.shim),
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -122,16 +122,16 @@ def write_files(root: Path, revision: Revision) -> None:
     partial.rename(root)
 
 
-def build_environment(revision: Revision, surroundings: Surroundings) -> dict[str, str]:
+def build_environment(revision: Revision, context: ShimContext) -> dict[str, str]:
     """The function's variables over the few of the machine that a program needs; `python3` is the function's own interpreter."""
-    environ = surroundings.environ
+    environ = context.environ
     environment = {variable: environ[variable] for variable in _KEPT_VARIABLES if variable in environ}
-    environment["PATH"] = f"{surroundings.interpreter.python.parent}:{environment.get('PATH', os.defpath)}"
+    environment["PATH"] = f"{context.interpreter.python.parent}:{environment.get('PATH', os.defpath)}"
     environment.update(revision.environment)
     return environment
 
 
-def build_configuration(revision: Revision, root: Path, surroundings: Surroundings, *, parent: int, name: str) -> dict[str, Any]:
+def build_configuration(revision: Revision, root: Path, context: ShimContext, *, parent: int, name: str) -> dict[str, Any]:
     """LAMBENT_SHIM's object; `parent` is the pid of the process that starts the shim."""
     function = revision.function
     spec = function.spec
@@ -148,7 +148,7 @@ def build_configuration(revision: Revision, root: Path, surroundings: Surroundin
         "timeoutSeconds": spec.timeout_seconds,
         "memoryMiB": spec.memory_mib,
         "concurrency": spec.concurrency,
-        "activators": [surroundings.activator],
+        "activators": [context.activator],
         "tokenFile": "",
         "taskRoot": str(root),
         "region": DEFAULT_REGION,
@@ -157,9 +157,9 @@ def build_configuration(revision: Revision, root: Path, surroundings: Surroundin
         "variables": list(revision.environment),
         "sharing": spec.sharing,
         "statusPort": 0,
-        "runtimeDir": str(surroundings.interpreter.runtime),
-        "layersDir": str(surroundings.folder / "layers"),
-        "python": str(surroundings.interpreter.python),
+        "runtimeDir": str(context.interpreter.runtime),
+        "layersDir": str(context.folder / "layers"),
+        "python": str(context.interpreter.python),
         "pod": name,
         "parentPid": parent,
     }

@@ -40,7 +40,10 @@ class TokenCache:
         self._asking: dict[bytes, asyncio.Task[PodIdentity | TokenRefusedError]] = {}
 
     async def identify(self, token: str) -> PodIdentity:
-        """Whose token it is. Raises TokenRefusedError, or KubeError where the API server could not be asked (which is not remembered)."""
+        """Return the user that a token proves.
+
+        Raises TokenRefusedError, or KubeError where the API server could not be asked (which is not remembered).
+        """
         key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._known.get(key)
         if known is not None and self._clock() < known[0]:

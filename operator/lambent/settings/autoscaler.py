@@ -31,7 +31,7 @@ class AutoscalerSettings(ProcessSettings):
         "LAMBENT_LEAST_DECISION_SECONDS", 0.1, "Between two decisions on a function that statistics speak of.", unit="s", low=0, high=10
     )
     pool_size: int = setting(
-        "LAMBENT_POOL_SIZE", 2, "Generic pods of a runtime's pool in a namespace, in calm; 0: pools are left alone.", low=0, high=100
+        "LAMBENT_POOL_SIZE", 2, "Generic pods of a runtime's pool in a namespace, at rest; 0: pools are left alone.", low=0, high=100
     )
     pool_max_size: int = setting("LAMBENT_POOL_MAX_SIZE", 10, "Generic pods of a pool at most.", low=1, high=1000)
     pool_idle_seconds: float = setting(

@@ -13,7 +13,7 @@ _log = logging.getLogger("lambent.tasks")
 
 
 class KeyedTasks:
-    """Of one owner, which calls `close` at its end. `name` is what they are counted and logged under."""
+    """The tasks of one owner, which calls `close` at its end. `name` is what they are counted and logged under."""
 
     def __init__(self, name: str, failed: Failed | None = None) -> None:
         """`failed` counts those that end with an exception, which is a defect: what can go wrong is theirs to deal with."""

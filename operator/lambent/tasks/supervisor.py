@@ -51,7 +51,7 @@ class Supervisor:
 
     @property
     def names(self) -> list[str]:
-        """Of all tasks that run."""
+        """The names of all tasks that run."""
         return list(self._tasks)
 
     async def wait(self) -> None:

@@ -20,7 +20,7 @@ class LinkFigures(NamedTuple):
 
 
 class LinkCollector(Collector):
-    """Of one activator."""
+    """The collector of one activator's links."""
 
     def __init__(self, read: Callable[[], LinkFigures]) -> None:
         self._read = read

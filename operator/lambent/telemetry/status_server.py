@@ -1,4 +1,4 @@
-"""Every role's side door: /healthz (is the process alive), /readyz (may it be given work) and /metrics (Prometheus)."""
+"""Every role's status port: /healthz (is the process alive), /readyz (may it be given work) and /metrics (Prometheus)."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def _fill(record: Any, fields: Any) -> Any:
 
 
 class CognitoIdentity(_Record):
-    """Who calls, by Amazon Cognito."""
+    """The caller as Amazon Cognito knows it."""
 
     __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
     cognito_identity_id: Any

@@ -13,7 +13,7 @@ import pytest
 
 from lambent.api.functions.function import parse_function
 from lambent.dev.interpreter import build_interpreter
-from lambent.dev.processes import Surroundings, start_shim
+from lambent.dev.processes import ShimContext, start_shim
 from lambent.dev.revision import Revision
 from tests.support.dev_process import GOOD, ROOT, Dev, Watched, write
 
@@ -124,8 +124,8 @@ def test_a_shim_that_takes_too_long_is_killed_with_all_that_it_has_started(stage
     interpreter = build_interpreter(stage.folder, IMAGES / "python" / "lambent_runtime", ROOT / "requirements" / "runtime.lock")
 
     async def run() -> tuple[list[Watched], int]:
-        surroundings = Surroundings(stage.folder, SHIM, interpreter, "127.0.0.1:1", os.environ)
-        process = await start_shim(revision, 1, surroundings, lambda _who, _line: None)
+        context = ShimContext(stage.folder, SHIM, interpreter, "127.0.0.1:1", os.environ)
+        process = await start_shim(revision, 1, context, lambda _who, _line: None)
         watched = await asyncio.to_thread(stage.watch_told)
         process.kill()
         return watched, await process.ended

@@ -143,7 +143,7 @@ def test_a_new_rollout_text_replaces_the_pods_and_nothing_else_does() -> None:
     assert annotations("--set-string", "rollout=17") == [{"lambent.dev/rollout": "17"}] * 3
 
 
-def test_the_values_of_make_up_open_the_front_door_on_the_node() -> None:
+def test_the_values_of_make_up_open_the_endpoint_on_the_node() -> None:
     objects = render("--values", str(CHART / "ci" / "kind-values.yaml"))
 
     assert find(objects, "Service", "lambent-activator")["spec"]["ports"][0]["nodePort"] == ACTIVATOR_NODE_PORT

@@ -74,7 +74,7 @@ def test_while_somebody_waits_nothing_starts_but_one_in_a_while(states: list[Ref
     plan = plan_refill(NOW, states, demand)
 
     assert len(plan) <= 1
-    if NOW - demand.let_go_at < STARVED_SECONDS or NOW - demand.calm_at < STARVED_SECONDS:
+    if NOW - demand.let_go_at < STARVED_SECONDS or NOW - demand.quiet_at < STARVED_SECONDS:
         assert plan == ()
 
 
@@ -92,7 +92,7 @@ def test_no_pool_is_starved_for_ever(states: list[RefillState], demand: Demand) 
     ]
     starting = sum(state.starting for state in states)
 
-    if able and (not long_ago.is_calm(NOW) or starting < STARTING_AT_ONCE):
+    if able and (not long_ago.is_quiet(NOW) or starting < STARTING_AT_ONCE):
         plan = plan_refill(NOW, states, long_ago)
         emptiest = min(state.present / state.wanted for state in able)
         first = next(state for state in states if state.key == plan[0].key)

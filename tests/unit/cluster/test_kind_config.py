@@ -59,7 +59,7 @@ def test_oom_scores_are_left_alone_where_the_host_can_set_them() -> None:
         assert "oomScoreAdj" not in patch(configuration(restricted=False), kind)
 
 
-def test_the_front_doors_port_is_mapped_only_where_nodes_are_out_of_reach() -> None:
+def test_the_endpoints_port_is_mapped_only_where_nodes_are_out_of_reach() -> None:
     assert "extraPortMappings" not in configuration()["nodes"][0]
     mapped = configuration(map_port=True, nodes=2)["nodes"]
     assert mapped[0]["extraPortMappings"][0]["containerPort"] == versions.ACTIVATOR_NODE_PORT

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cluster import versions
-from cluster.existing import front_door
+from cluster.existing import front_address
 from cluster.host.content import content_key
 from cluster.host.debian import sources
 from cluster.host.go_build import version_of_go
@@ -78,11 +78,11 @@ def test_content_keys_follow_names_and_contents(tmp_path: Path) -> None:
     assert content_key("ab", "c") != content_key("a", "bc")
 
 
-def test_the_front_door_of_an_existing_cluster() -> None:
+def test_the_endpoint_of_an_existing_cluster() -> None:
     ready = [{"type": "Ready", "status": "True"}]
     internal = {"status": {"conditions": ready, "addresses": [{"type": "InternalIP", "address": "198.19.128.2"}]}}
     external = {"status": {"conditions": ready, "addresses": [{"type": "ExternalIP", "address": "198.18.0.9"}]}}
     not_ready = {"status": {"conditions": [], "addresses": [{"type": "ExternalIP", "address": "198.18.0.8"}]}}
-    assert front_door([internal, not_ready]) == "198.19.128.2"
-    assert front_door([internal, external]) == "198.18.0.9"
-    assert front_door([not_ready]) is None
+    assert front_address([internal, not_ready]) == "198.19.128.2"
+    assert front_address([internal, external]) == "198.18.0.9"
+    assert front_address([not_ready]) is None

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def find_gate(pod: Mapping[str, Any], gate: str) -> int | None:
-    """Its place among the pod's gates; None where it is lifted, or never was there."""
+    """Return a gate's place among the pod's gates; None where it is lifted, or never was there."""
     names = [item.get("name") for item in (pod.get("spec") or {}).get("schedulingGates") or ()]
     return names.index(gate) if gate in names else None
 

@@ -184,7 +184,7 @@ class HostClaims:
         return (self._claims[age[1], age[2]] for age in self._routes.get(route, ()))
 
     def served_on(self, route: RouteKey) -> list[Claim]:
-        """Those of the claims on a route that have it where their namespace has the host: which collide with no older one."""
+        """Return the claims on a route that have it where their namespace has the host: those that collide with no older one."""
         served, taken, every = [], set[str](), False
         for claim in self.sharing(route):
             if not (claim.methods & taken if claim.methods else every):

@@ -47,7 +47,7 @@ class Grants:
                 self._namespaces[host] = self._namespaces.get(host, frozenset()) | grant.namespaces
 
     def namespaces_for(self, host: str) -> frozenset[str] | None:
-        """Who alone may have a host: by the grant that names it most closely. None where no grant speaks of it."""
+        """Return the namespaces that alone may have a host, by the grant that names it most closely; None where no grant speaks of it."""
         found = self._namespaces.get(host)
         rest = host
         while found is None and "." in rest:

@@ -29,7 +29,7 @@ class InvocationLog:
         return invoked_at > last_invoked and (at_zero or now - last_written >= PERIOD_SECONDS)
 
     def note_written(self, key: FunctionKey, invoked_at: float, now: float) -> None:
-        """It was written, or has been tried: a failure is not repeated before the next period."""
+        """Note that a time was written, or has been tried: a failure is not repeated before the next period."""
         self._written[key] = (invoked_at, now)
 
     def keep(self, keys: Iterable[FunctionKey]) -> None:

@@ -113,12 +113,12 @@ class PoolFleet:
         self._giving = GivingWay()
         self._waiting: dict[str, tuple[float, bool]] = {}
         self._asked_at = float("-inf")
-        self._calm_at = float("-inf")
+        self._quiet_at = float("-inf")
         self._let_go_at = float("-inf")
 
     def push(self, push: Push, now: float) -> None:
         """What an activator says; each push once."""
-        self._note_calm(now)
+        self._note_quiet(now)
         self._waiting[push.activator] = (now, any(report.queued > 0 for report in push.reports))
         for report in push.reports:
             if report.starts > 0:
@@ -172,7 +172,7 @@ class PoolFleet:
             if gone is not None and gone.view.ready and not gone.view.deleting and not gone.view.bad:
                 # It has become a function.
                 pool.note_good()
-                self._note_calm(now)
+                self._note_quiet(now)
                 self._asked_at = now
             self._forget(key)
             return
@@ -215,7 +215,7 @@ class PoolFleet:
         """What is to be done now."""
         if self._policy.size == 0:
             return ()
-        self._note_calm(now)
+        self._note_quiet(now)
         self._waiting = {name: said for name, said in self._waiting.items() if now - said[0] <= FRESH_SECONDS}
         for pool in self._pools.values():
             if pool.failures and any(_has_proved(pod, now) for pod in pool.pods.values()):
@@ -288,11 +288,11 @@ class PoolFleet:
 
     def _demand(self, now: float) -> Demand:
         waiting = any(waits and now - at <= FRESH_SECONDS for at, waits in self._waiting.values())
-        return Demand(waiting, self._asked_at, self._calm_at, self._let_go_at)
+        return Demand(waiting, self._asked_at, self._quiet_at, self._let_go_at)
 
-    def _note_calm(self, now: float) -> None:
-        if self._demand(now).is_calm(now):
-            self._calm_at = now
+    def _note_quiet(self, now: float) -> None:
+        if self._demand(now).is_quiet(now):
+            self._quiet_at = now
 
     def _forget(self, key: PoolKey) -> None:
         pool = self._pools[key]

@@ -77,12 +77,12 @@ class Demand:
     """Whether any invocation waits for a slot."""
     asked_at: float
     """When a pod was last asked for, of a pool or otherwise."""
-    calm_at: float
-    """When it was last calm."""
+    quiet_at: float
+    """When nothing last asked for pods."""
     let_go_at: float
     """When a pod was last let go."""
 
-    def is_calm(self, now: float) -> bool:
+    def is_quiet(self, now: float) -> bool:
         """Whether starting a pod takes nothing from anybody who waits."""
         return not self.waiting and now - self.asked_at >= QUIET_SECONDS
 
@@ -108,8 +108,8 @@ def hold_seconds(failures: int) -> float:
 
 def _room(now: float, pools: tuple[RefillState, ...], demand: Demand) -> int:
     share = 1 + sum(pool.wanted > 0 for pool in pools) // POOLS_PER_SHARE
-    if not demand.is_calm(now):
-        return share if now - max(demand.calm_at, demand.let_go_at) >= STARVED_SECONDS else 0
+    if not demand.is_quiet(now):
+        return share if now - max(demand.quiet_at, demand.let_go_at) >= STARVED_SECONDS else 0
     return STARTING_AT_ONCE * share - sum(pool.starting for pool in pools)
 
 

@@ -22,7 +22,7 @@ STILL_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class PoolPolicy:
-    """What is asked of every pool: pods in calm, pods at most, and after how many seconds without demand there are none."""
+    """What is asked of every pool: pods at rest, pods at most, and after how many seconds without demand there are none."""
 
     size: int
     max_size: int
@@ -78,7 +78,7 @@ class FunctionStarts:
     _left: int = 0
 
     def count(self, wanted: int, ready: int, max_scale: int, now: float) -> int:
-        """Those of `wanted` that count; `ready` of its pods are there already, some of those wanted perhaps among them."""
+        """Return how many of `wanted` count; `ready` of the pool's pods are there already, some of those wanted perhaps among them."""
         if now - self._began_at >= REFILL_SECONDS:
             self._began_at, self._left = now, max(0, max_scale - max(0, ready - wanted))
         counted = min(wanted, self._left)

@@ -101,7 +101,7 @@ class RestingFunctions:
             self.disturb(name)
 
     def compare(self, name: Name, looks: int, counts: Counts) -> bool:
-        """Its Deployment looks like this now. Whether a reconcile must follow: not where it rests with a Deployment that looks so.
+        """Note how a Function's Deployment looks now. Return whether a reconcile must follow: not where it rests with one that looks so.
 
         The event of a write comes before the look that has made it is at its end, so it is then that the two are compared.
         """

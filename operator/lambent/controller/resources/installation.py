@@ -55,7 +55,7 @@ SPECIAL_PURPOSE: Final = (*_SPECIAL_IPV4.split(), *_SPECIAL_IPV6.split())
 
 @dataclass(frozen=True, slots=True)
 class PodNetwork:
-    """Who may scrape the pods of functions and pools, and whom they may call (docs/decisions/0014)."""
+    """The ways to and from the pods of functions and pools: who may scrape them, and whom they may call (docs/decisions/0014)."""
 
     scrapers: tuple[Mapping[str, Any], ...] = (_namespace("monitoring"),)
     """NetworkPolicy peers."""

@@ -42,7 +42,7 @@ class PoolIndex:
     _users: dict[Pool, set[Name]] = field(default_factory=dict)
 
     def note(self, name: Name, pool: Pool | None) -> frozenset[Pool]:
-        """That Function may take pods of that pool; None: of none, or it is gone. Returns the pools that got their first user or lost the
+        """Note the pool that a Function may take pods of; None: none, or it is gone. Return pools that got their first user or lost the
         last one."""
         before = self._pools.get(name)
         if before == pool:

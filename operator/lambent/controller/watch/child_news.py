@@ -99,7 +99,7 @@ def _is_well(pod: PodView) -> bool:
 
 @dataclass(slots=True)
 class ChildNews:
-    """Of one kind. Remembers a hash of each object that has changed, where its kind needs one."""
+    """The news of one kind: remembers a hash of each object that has changed, where the kind needs one."""
 
     _looks: dict[str, tuple[int, Counts | None]] = field(default_factory=dict)
 
@@ -120,7 +120,7 @@ class ChildNews:
         return News.NONE if counted == child.counts else News.COUNTS
 
     def judge_deleted(self, child: Child) -> News:
-        """It is gone, which always is news."""
+        """Return what an object asks for that is gone, which always is news."""
         self._looks.pop(child.uid, None)
         return child.change
 

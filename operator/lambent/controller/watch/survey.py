@@ -38,7 +38,7 @@ Name = tuple[str, str]
 
 
 class Reviewer(Protocol):
-    """Who knows how a Function should be."""
+    """Knows how a Function should be; the reconciler of Functions implements it."""
 
     def review(self, body: Json, children: Children) -> bool:
         """Whether it asks for a reconcile."""
@@ -108,7 +108,7 @@ class Survey:
         found = await self._find_children([_name_of(body) for body in bodies])
         for body in bodies:
             name = _name_of(body)
-            while self._is_busy():  # noqa: ASYNC110 - there is no event for calm that nobody would miss
+            while self._is_busy():  # noqa: ASYNC110 - there is no event for the end of work that nobody would miss
                 await asyncio.sleep(PAUSE_SECONDS)
             if self._reviewer.review(body, choose_children(name[1], found.get(name, {}))):
                 self._add(Key(FUNCTION, *name))
@@ -134,7 +134,7 @@ class Survey:
 
 
 def choose_children(function: str, found: Mapping[str, list[Json]]) -> Children:
-    """Of what carries a Function's label, the objects that have the names of its own. Pure."""
+    """Return the objects that have a Function's names, of those that carry its label. Pure."""
 
     def named(kind: str, name: str) -> Json | None:
         return next((item for item in found.get(kind, ()) if item["metadata"]["name"] == name), None)

@@ -47,7 +47,7 @@ class DeploymentView(ObjectView):
 
     @property
     def counts(self) -> Counts:
-        """Its numbers."""
+        """How many pods it has, and should have."""
         return Counts(self.replicas, self.desired_replicas)
 
 

@@ -30,7 +30,7 @@ class PoolOrders(Protocol):
         """Whether it is being written."""
 
 
-class PoolKeeper:
+class PoolReconciler:
     """`watch_pools`, `watch_pods` and `tend` run until cancelled."""
 
     def __init__(

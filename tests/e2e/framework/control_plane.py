@@ -40,7 +40,9 @@ class ControlPlane:
         status, wanted = deployment.get("status", {}), deployment["spec"]["replicas"]
         observed = status.get("observedGeneration") == deployment["metadata"]["generation"]
         counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")]
-        return observed and counts == [wanted] * 4 and len(self.pods(role)) == wanted
+        # The Deployment's counts lag behind: right after a kill they are those of before, and the pod in its place is there already.
+        pods = self.pods(role)
+        return observed and counts == [wanted] * 4 and len(pods) == wanted and all(map(_is_ready, pods))
 
     def kill(self, role: str, *, grace_seconds: int | None = None) -> list[str]:
         """Deletes all pods of a role: as a drain would, or at once with `grace_seconds=0`."""
@@ -97,3 +99,8 @@ class ControlPlane:
     def image(self) -> str:
         """What its pods run."""
         return str(self.pods("controller")[0]["spec"]["containers"][0]["image"])
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

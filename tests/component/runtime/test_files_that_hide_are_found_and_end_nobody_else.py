@@ -130,7 +130,7 @@ def test_who_writes_is_ended_wherever_the_files_lie(scratch: Path, deed: str, sa
 
 
 def test_folders_far_below_one_another_go_and_those_above_stay(scratch: Path) -> None:
-    """The kubelet that removes a pod's volume keeps a folder open for each of those above it."""
+    """Programs that remove folders may keep each of those above open."""
     (scratch / "of" / "before").mkdir(parents=True)
 
     async def run() -> Result:

@@ -12,8 +12,7 @@ _LEAST_KIB: Final = 1
 """What an entry counts at least: an empty file costs its folder and the node's table of files something too."""
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 DEEPEST: Final = 128
-"""Folders below one another. Programs that remove folders keep all those above open: where a handler had made very many of them, the
-kubelet took 20 GB of its node's memory."""
+"""Folders below one another. Programs that remove folders may keep all those above open, so that very many cost whoever removes them."""
 _MOVED: Final = ".lambent-too-deep-"
 """What is deeper is moved to the top under such a name, to be removed from there: so a walk comes back up, however deep the folder is."""
 _TRIES: Final = 3

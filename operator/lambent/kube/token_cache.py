@@ -40,7 +40,7 @@ class TokenCache:
         self._asking: dict[bytes, asyncio.Task[PodIdentity | TokenRefusedError]] = {}
 
     async def identify(self, token: str) -> PodIdentity:
-        """Return the user that a token proves.
+        """Return the pod that a token proves.
 
         Raises TokenRefusedError, or KubeError where the API server could not be asked (which is not remembered).
         """
